@@ -1,0 +1,231 @@
+"""The mail: a short message from the findings, its text part saying the same, the page attached."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, getaddresses
+from pathlib import Path
+
+from mjml import mjml2html
+
+from closeloop import words
+from closeloop.charts import Drawing, before_after, control_chart, png
+from closeloop.model import Findings, Kpi, Pattern, Verdict
+from closeloop.report.sections import pattern_alt, verdict_alt
+from closeloop.report.wording import DECISIONS, NOTHING, STATES, environment, lines, own_week
+
+MOST_PATTERNS, MOST_KPIS, CHART_WIDTH = 5, 3, 560
+MOST_HTML_BYTES = 60_000
+"""Gmail cuts messages off at about 102 KB of HTML; this leaves room for what relays add."""
+
+STATUS_WORDS = {"new": "New", "worse": "Getting worse", "continuing": "Continuing", "resolved": "Resolved"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart in the mail: how the HTML names it, what it says, and its size in CSS pixels."""
+
+    cid: str
+    alt: str
+    width: int
+    height: int
+    png: bytes
+
+
+def compose(findings: Findings, sender: str, recipients: Sequence[str], page: bytes | None) -> EmailMessage:
+    """Write the weekly mail; the same findings and addresses always give the same bytes.
+
+    Raises ValueError when an address is not one address, when the findings do not say as of when they
+    are, or when the HTML would be cut off by the readers' mail programs.
+    """
+    message = EmailMessage(policy=SMTP)
+    identity = _identity(findings, recipients)
+    _write_headers(message, findings, sender, recipients, identity)
+    said = _said(findings, identity, page is not None)
+    message.set_content(_text(said), cte="quoted-printable")
+    message.add_alternative(_html(said), subtype="html", cte="quoted-printable")
+    _add_pictures(message, said)
+    if page is not None:
+        name = f"closeloop-{findings.iso_week}.html"
+        message.add_attachment(page, maintype="text", subtype="html", filename=name, params={"charset": "utf-8"})
+    _set_boundaries(message, identity)
+    return message
+
+
+def html_of(findings: Findings) -> str:
+    """Return the HTML of the mail alone, for a preview."""
+    return _html(_said(findings, _identity(findings, ()), attached=True))
+
+
+def save_eml(message: EmailMessage, path: Path) -> Path:
+    """Write the message beside its target, then move it there, so that no reader sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(path.suffix + ".part")
+    draft.write_bytes(message.as_bytes())
+    return draft.replace(path)
+
+
+def _write_headers(
+    message: EmailMessage, findings: Findings, sender: str, recipients: Sequence[str], identity: str
+) -> None:
+    author = _address(sender)
+    message["Subject"] = _subject(findings)
+    message["From"] = author
+    message["To"] = [_address(recipient) for recipient in recipients]
+    message["Date"] = format_datetime(_as_of(findings))
+    message["Message-ID"] = f"<{identity}@{author.domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+
+
+def _identity(findings: Findings, recipients: Sequence[str]) -> str:
+    parts = (findings.merchant, findings.iso_week, findings.provenance.as_of, *sorted(recipients))
+    return "closeloop-" + hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def _address(text: str) -> Address:
+    found = getaddresses([lines(text)])
+    if len(found) != 1 or found[0][1].count("@") != 1:
+        raise ValueError(f"{text!r} is not one mail address; write 'name@example.com' or 'Name <name@example.com>'")
+    name, spec = found[0]
+    return Address(display_name=name, addr_spec=spec)
+
+
+def _as_of(findings: Findings) -> datetime:
+    try:
+        when = datetime.fromisoformat(findings.provenance.as_of)
+    except ValueError as error:
+        raise ValueError(
+            f"provenance.as_of is {findings.provenance.as_of!r}; it must be an ISO date or time such as"
+            " 2026-11-22T06:00:00+00:00, for it dates the mail"
+        ) from error
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _subject(findings: Findings) -> str:
+    headline = next(iter(findings.bottom_line), NOTHING)
+    name = words.shortened(lines(findings.merchant), 40)
+    return f"{name} {findings.iso_week}: {words.shortened(lines(headline), 90)}"
+
+
+def _said(findings: Findings, identity: str, attached: bool) -> dict[str, object]:
+    """Everything the mail says, in words: HTML and text are both written from this."""
+    bottom_line = [lines(sentence) for sentence in findings.bottom_line] or [NOTHING]
+    rest = len(findings.patterns) - MOST_PATTERNS
+    return {
+        "subject": _subject(findings),
+        "preheader": words.shortened(" ".join(bottom_line[1:] or bottom_line), 120),
+        "merchant": lines(findings.merchant),
+        "iso_week": findings.iso_week,
+        "bottom_line": bottom_line,
+        "decisions": [lines(decision) for decision in findings.decisions],
+        "kpis": [_kpi(kpi) for kpi in findings.kpis if kpi.state != "no data"][:MOST_KPIS],
+        "patterns": [_pattern(pattern) for pattern in findings.patterns[:MOST_PATTERNS]],
+        "more": f"{words.plural(rest, 'more pattern')} on the page." if rest > 0 else "",
+        "resolved": [_pattern(pattern) for pattern in findings.resolved[:MOST_PATTERNS]],
+        "verdicts": [_verdict(verdict) for verdict in findings.verdicts],
+        "pattern_chart": _pattern_picture(findings, identity),
+        "verdict_chart": _verdict_picture(findings, identity),
+        "closing": _closing(findings, attached),
+    }
+
+
+def _kpi(kpi: Kpi) -> dict[str, object]:
+    point = own_week(kpi)
+    return {
+        "label": lines(kpi.label),
+        "value": words.measured(kpi.value, words.unit_of(kpi.metric)),
+        "state": STATES[kpi.state],
+        "provisional": point is not None and not point.final,
+    }
+
+
+def _pattern(pattern: Pattern) -> dict[str, object]:
+    return {
+        "id": pattern.id,
+        "status": STATUS_WORDS[pattern.status],
+        "sentence": lines(pattern.sentence),
+        "excess": lines(words.excess(pattern.excess, pattern.unit)),
+        "sure": words.how_sure(pattern.q),
+        "small": words.small(pattern),
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, object]:
+    return {
+        "decision": DECISIONS[verdict.decision],
+        "change": lines(verdict.change.change_shipped).rstrip("."),
+        "sentence": lines(verdict.sentence),
+        "avoided": lines(words.avoided(verdict.avoided, verdict.unit)) if verdict.avoided else "",
+        "next_step": lines(verdict.next_step),
+    }
+
+
+def _closing(findings: Findings, attached: bool) -> str:
+    where = "The full report is attached: open it in any browser. " if attached else ""
+    source = f"{lines(findings.provenance.source)}, data as of {words.moment(findings.provenance.as_of)}"
+    return f"{where}Made by closeloop from {source}."
+
+
+def _pattern_picture(findings: Findings, identity: str) -> Picture | None:
+    pattern = next(iter(findings.patterns), None)
+    if pattern is None or not pattern.history:
+        return None
+    chart = control_chart(pattern.history, words.label(pattern.metric), pattern.unit, pattern.onset)
+    return _picture(chart, f"pattern.{identity}", pattern_alt(pattern))
+
+
+def _verdict_picture(findings: Findings, identity: str) -> Picture | None:
+    verdict = next(iter(findings.verdicts), None)
+    if verdict is None or not verdict.history:
+        return None
+    return _picture(before_after(verdict), f"verdict.{identity}", verdict_alt(verdict))
+
+
+def _picture(drawing: Drawing, cid: str, alt: str) -> Picture:
+    width, height = drawing.figure.get_size_inches()
+    return Picture(
+        f"{cid}@closeloop",
+        lines(alt),
+        CHART_WIDTH,
+        round(CHART_WIDTH * height / width),
+        png(drawing, CHART_WIDTH),
+    )
+
+
+def _text(said: dict[str, object]) -> str:
+    return environment(escaped=False).get_template("mail.txt.j2").render(said)
+
+
+def _html(said: dict[str, object]) -> str:
+    mjml = environment(escaped=True).get_template("mail.mjml.j2").render(said)
+    html = mjml2html(mjml, disable_comments=False, fonts={})
+    html = re.sub(r'(<img [^>]*style="[^"]*)height:\d+px', r"\1height:auto", html)  # else phones squash it
+    size = len(html.encode())
+    if size > MOST_HTML_BYTES:
+        raise ValueError(
+            f"the mail's HTML is {size} bytes, more than {MOST_HTML_BYTES}: mail programs would cut it off;"
+            " shorten the sentences of the findings or the list of verdicts"
+        )
+    return html
+
+
+def _add_pictures(message: EmailMessage, said: dict[str, object]) -> None:
+    html = message.get_body(("html",))
+    assert isinstance(html, EmailMessage)
+    for picture in (said["pattern_chart"], said["verdict_chart"]):
+        if isinstance(picture, Picture):
+            name = picture.cid.split(".")[0] + ".png"
+            html.add_related(picture.png, "image", "png", cid=f"<{picture.cid}>", filename=name, disposition="inline")
+
+
+def _set_boundaries(message: EmailMessage, identity: str) -> None:
+    parts = (part for part in message.walk() if part.is_multipart())
+    for number, part in enumerate(parts):
+        part.set_boundary(f"=={identity}-{number}==")

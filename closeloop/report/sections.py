@@ -1,0 +1,178 @@
+"""The sections of the report, one function each: findings in, a piece of the page out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import Environment
+
+from closeloop import words
+from closeloop.charts import Shown, before_after, control_chart, milestone_split, shown, sparkline
+from closeloop.charts import ranking as ranking_chart
+from closeloop.model import Cause, Estimate, Findings, Kpi, Pattern, Status, Verdict
+from closeloop.report.wording import environment, together
+
+STATUSES: tuple[tuple[Status, str], ...] = (
+    ("new", "New"),
+    ("worse", "Getting worse"),
+    ("continuing", "Continuing"),
+)
+MOST_CARDS = 8
+"""Patterns told in full with a chart; the others stand in a table, to keep the page short."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: its name, which is also its anchor, and its HTML."""
+
+    name: str
+    html: str
+
+    def __html__(self) -> str:
+        return self.html
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def bottom_line(findings: Findings) -> Section:
+    """Say the week in a few sentences."""
+    return _section("bottom_line", findings)
+
+
+def decisions(findings: Findings) -> Section:
+    """List what somebody has to decide this week."""
+    return _section("decisions", findings)
+
+
+def scorecard(findings: Findings) -> Section:
+    """Show the headline metrics beside their own recent past."""
+    tiles = [(kpi, words.unit_of(kpi.metric), _spark(kpi)) for kpi in findings.kpis]
+    return _section("scorecard", findings, tiles=tiles)
+
+
+def patterns(findings: Findings) -> Section:
+    """Show what stands out: new, getting worse, continuing and resolved."""
+    told, rest = findings.patterns[:MOST_CARDS], findings.patterns[MOST_CARDS:]
+    groups = [(name, [(p, _pattern_chart(p)) for p in told if p.status == s]) for s, name in STATUSES]
+    return _section("patterns", findings, groups=groups, rest=rest, ranking=_ranking(told))
+
+
+def causes(findings: Findings) -> Section:
+    """Show the candidate causes of each pattern, with what speaks for and against them."""
+    found: dict[str, list[tuple[Cause, Shown | None]]] = defaultdict(list)
+    for cause in findings.causes:
+        found[cause.pattern].append((cause, _stage_chart(cause)))
+    known = {p.id: p for p in (*findings.patterns, *findings.resolved)}
+    groups = [(pattern, known.get(pattern), candidates) for pattern, candidates in found.items()]
+    return _section("causes", findings, groups=groups)
+
+
+def changes(findings: Findings) -> Section:
+    """Tell each reviewed change as a story: seen, changed, happened, how sure, what next."""
+    known = {p.id: p for p in (*findings.patterns, *findings.resolved)}
+    stories = [(v, known.get(v.change.pattern), _verdict_chart(v)) for v in findings.verdicts]
+    return _section("changes", findings, stories=stories, ledger=ledger(findings.verdicts))
+
+
+def upcoming(findings: Findings) -> Section:
+    """List the shipped changes that wait for their review."""
+    return _section("upcoming", findings)
+
+
+def quality(findings: Findings) -> Section:
+    """Say what was read, what was set aside and why, and what this data cannot say."""
+    return _section("quality", findings)
+
+
+def glossary(findings: Findings) -> Section:
+    """Explain the words and metrics that the report uses."""
+    return _section("glossary", findings)
+
+
+def provenance(findings: Findings) -> Section:
+    """Say where the numbers come from, enough to make them again."""
+    return _section("provenance", findings)
+
+
+def ledger(verdicts: Sequence[Verdict]) -> list[tuple[str, int, Estimate]]:
+    """Add up, unit by unit, what all comparable changes spare each week: (unit, changes, sum).
+
+    All of them are added, not only those that worked: the winners alone would exaggerate.
+    """
+    by_unit: dict[str, list[Estimate]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.avoided is not None and verdict.decision != "not comparable":
+            by_unit[verdict.unit].append(verdict.avoided)
+    return [(unit, len(parts), together(tuple(parts))) for unit, parts in sorted(by_unit.items())]
+
+
+def pattern_alt(pattern: Pattern) -> str:
+    """Say in words what the chart of a pattern shows."""
+    value, usual = (words.measured(v, pattern.unit) for v in (pattern.value, pattern.expected))
+    return (
+        f"{words.label(pattern.metric)} of {pattern.slice.spoken}, by week: {value} against {usual} expected,"
+        f" since {words.day(pattern.onset)}."
+    )
+
+
+def verdict_alt(verdict: Verdict) -> str:
+    """Say in words what the chart of a verdict shows."""
+    before, after = (words.measured(v, verdict.unit) for v in (verdict.before, verdict.after))
+    return (
+        f"{words.label(verdict.change.metric)} of {verdict.change.scope.spoken}, by week: on average {before}"
+        f" before {words.day(verdict.change.shipped_on)} and {after} since."
+    )
+
+
+def _section(name: str, findings: Findings, **more: object) -> Section:
+    html = _templates().get_template("sections.html.j2").module
+    body = getattr(html, name)(findings, **more)
+    return Section(name, f'<section class="closeloop {name}" aria-labelledby="{name}">{body}</section>')
+
+
+@cache
+def _templates() -> Environment:
+    return environment(escaped=True)
+
+
+def _spark(kpi: Kpi) -> Shown | None:
+    weeks = len(kpi.history)
+    alt = f"{kpi.label}: the last {weeks} weeks in their band of normal variation"
+    return shown(sparkline(kpi.history), alt) if weeks > 1 else None
+
+
+def _pattern_chart(pattern: Pattern) -> Shown | None:
+    if not pattern.history:
+        return None
+    chart = control_chart(pattern.history, words.label(pattern.metric), pattern.unit, pattern.onset)
+    return shown(chart, pattern_alt(pattern))
+
+
+def _stage_chart(cause: Cause) -> Shown | None:
+    if not cause.stages:
+        return None
+    most = max(cause.stages, key=lambda stage: stage.excess)
+    alt = (
+        f"Mean hours in each step, before and since {words.day(cause.onset)}: most was added in {most.name},"
+        f" {words.number(most.excess, 1)} hours beyond what was added elsewhere."
+    )
+    return shown(milestone_split(cause.stages), alt)
+
+
+def _verdict_chart(verdict: Verdict) -> Shown | None:
+    return shown(before_after(verdict), verdict_alt(verdict)) if verdict.history else None
+
+
+def _ranking(told: Sequence[Pattern]) -> Shown | None:
+    """Rank the patterns of a unit that counts several: excess in different units cannot be compared."""
+    units = [p.unit for p in told]
+    several = [p for p in told if units.count(p.unit) > 1]
+    if not several:
+        return None
+    most = max(several, key=lambda p: p.excess.value)
+    alt = f"Excess of the patterns each week; the largest: {words.excess(most.excess, most.unit)}."
+    return shown(ranking_chart(several), alt)

@@ -1,0 +1,99 @@
+"""The Jinja environments of the report: templates beside it, numbers put in words, all data escaped."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from closeloop import words
+from closeloop.model import Estimate, Kpi, Point
+
+TEMPLATES = Path(__file__).parent / "template"
+CHANGE_KINDS = {
+    "automation_condition": "automation condition",
+    "carrier_allocation": "carrier allocation",
+    "filter_update": "filter update",
+    "communication_template": "message template",
+    "packaging_or_labeling": "packaging or labelling",
+}
+DECISIONS = {
+    "improved": "Improved",
+    "worsened": "Got worse",
+    "no clear change": "No clear change",
+    "too early": "Too early to tell",
+    "not comparable": "Cannot be told",
+}
+STATES = {
+    "normal": "Within normal variation",
+    "better": "Better than normal variation",
+    "worse": "Worse than normal variation",
+    "no data": "No data",
+}
+NOTHING = "No pattern stands out this week."
+
+
+def environment(escaped: bool) -> Environment:
+    """Return the environment for HTML (`escaped`) or for plain text, with the same words in both."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=escaped,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters.update(FILTERS)
+    made.globals.update(NAMES)
+    return made
+
+
+def own_week(kpi: Kpi) -> Point | None:
+    """The point of the week that a headline metric is about: the newest final one, as a rule."""
+    return next((point for point in kpi.history if point.week == kpi.week), None)
+
+
+def lines(text: object) -> str:
+    """One line: whatever breaks or controls a line becomes a space."""
+    printable = "".join(c if c.isprintable() or c == words.SPACE else " " for c in str(text))
+    return re.sub(" +", " ", printable).strip()
+
+
+def once_in(p: float) -> str:
+    """How rarely chance alone would do this: `once in 2,000 weeks`."""
+    return "less than once in 10,000 weeks" if p < 1e-4 else f"once in {words.number(round(1 / p), 0)} weeks"
+
+
+def together(estimates: tuple[Estimate, ...]) -> Estimate:
+    """Add independent estimates: values add up, and the squares of the half-intervals do."""
+    value = sum(e.value for e in estimates)
+    below = sum((e.value - e.low) ** 2 for e in estimates) ** 0.5
+    above = sum((e.high - e.value) ** 2 for e in estimates) ** 0.5
+    return Estimate(value, value - below, value + above)
+
+
+FILTERS: dict[str, Any] = {
+    "day": words.day,
+    "moment": words.moment,
+    "number": words.number,
+    "measured": words.measured,
+    "excess": words.excess,
+    "relative": words.relative,
+    "avoided": words.avoided,
+    "chance": words.chance,
+    "how_sure": words.how_sure,
+    "plural": words.plural,
+    "label": words.label,
+    "once_in": once_in,
+    "scale": words.scale,
+    "own_week": own_week,
+}
+NAMES: dict[str, Any] = {
+    "kinds": CHANGE_KINDS,
+    "verdict_words": DECISIONS,
+    "states": STATES,
+    "nothing": NOTHING,
+    "is_small": words.small,
+}

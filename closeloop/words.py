@@ -1,0 +1,166 @@
+"""How numbers and dates read to people: one place, for sentences, charts, page, mail and text."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime
+
+from closeloop.metrics import METRICS
+from closeloop.model import Estimate, MetricKind, Pattern
+
+MINUS, SPACE = "\u2212", "\u00a0"
+CURRENCY = "$"
+HOURS = "hours"
+SMALL_TOTAL = 50
+"""Below this many a week, one or two cases more or less change the picture."""
+
+KINDS: dict[str, MetricKind] = {
+    **{metric.unit: metric.kind for metric in METRICS},
+    **{metric.shown_unit: metric.kind for metric in METRICS},
+}
+"""What kind of number a unit announces, be it the unit of the excess or of the value."""
+
+LABELS = {metric.id: metric.label for metric in METRICS}
+UNITS = {metric.id: metric.unit for metric in METRICS}
+
+
+def day(when: date) -> str:
+    """A date as `16 Nov 2026`."""
+    return f"{when.day} {when:%b %Y}"
+
+
+def moment(iso: str) -> str:
+    """A moment written in ISO 8601 as `22 Nov 2026, 06:00 UTC`; any other text stays as it is."""
+    try:
+        when = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    zone = f" {when:%Z}" if when.tzinfo else ""
+    return day(when) if len(iso) <= 10 else f"{day(when)}, {when:%H:%M}{zone}"
+
+
+def number(value: float, digits: int | None = None) -> str:
+    """A number with thousands separated; small ones keep one decimal, unless `digits` says otherwise."""
+    if math.isnan(value):
+        return "no data"
+    places = (0 if abs(value) >= 20 or value == round(value) else 1) if digits is None else digits
+    text = f"{abs(value):,.{places}f}"
+    return f"{MINUS}{text}" if value < 0 and float(text.replace(",", "")) else text
+
+
+def share(value: float) -> str:
+    """A fraction as a percentage with one decimal."""
+    return "no data" if math.isnan(value) else f"{number(100 * value, 1)}{SPACE}%"
+
+
+def change(value: float) -> str:
+    """A relative change as a signed whole percentage: `−21 %`."""
+    return "no data" if math.isnan(value) else f"{_sign(value)}{number(100 * value, 0)}{SPACE}%"
+
+
+def measured(value: float, unit: str) -> str:
+    r"""A metric's value as people read it: a share, money, hours, or an index that is 100 at the reference.
+
+    `unit` is the metric's own or that of its excess.
+
+    >>> measured(0.123, "late parcels"), measured(8.4, "dollars"), measured(110.0, "index")
+    ('12.3\xa0%', '$8.40', '110.0')
+    """
+    if math.isnan(value):
+        return "no data"
+    if unit == HOURS:
+        return f"{number(value, 1)}{SPACE}h"
+    kind = KINDS.get(unit, "share")
+    if kind == "index":
+        return number(value, 1)
+    return share(value) if kind == "share" else _money(value, 2)
+
+
+def counted(value: float, unit: str) -> str:
+    """An amount of the things people count, such as `111 late parcels` or `$1,240 in shipping cost`."""
+    return f"{_bare(value, unit)} {unit}"
+
+
+def added(value: float, unit: str) -> str:
+    """A counted amount with its sign: `+111 late parcels`."""
+    return f"{_sign(value)}{counted(value, unit)}"
+
+
+def between(low: str, high: str) -> str:
+    """The two ends of a 95 % interval in words."""
+    return f"95{SPACE}% interval {low} to {high}"
+
+
+def excess(estimate: Estimate, unit: str) -> str:
+    """Excess with its interval: `+111 late parcels (95 % interval +80 to +142)`."""
+    ends = [f"{_sign(end)}{_bare(end, unit)}" for end in (estimate.low, estimate.high)]
+    return f"{added(estimate.value, unit)} ({between(*ends)})"
+
+
+def relative(estimate: Estimate) -> str:
+    """A relative effect with its interval: `−21 % (95 % interval −30 % to −11 %)`."""
+    return f"{change(estimate.value)} ({between(change(estimate.low), change(estimate.high))})"
+
+
+def avoided(estimate: Estimate, unit: str) -> str:
+    """What a change spares, with its interval."""
+    ends = (_bare(estimate.low, unit), _bare(estimate.high, unit))
+    return f"{counted(estimate.value, unit)} ({between(*ends)})"
+
+
+def chance(value: float) -> str:
+    """A probability for the small print."""
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def how_sure(q: float) -> str:
+    """The false discovery rate as a plain judgement."""
+    if q <= 0.01:
+        return "Very likely real"
+    return "Likely real" if q <= 0.05 else "Could still be chance"
+
+
+def small(pattern: Pattern) -> bool:
+    """Whether so little was counted that one or two cases more or less would change the picture."""
+    return pattern.total < SMALL_TOTAL
+
+
+def label(metric: str) -> str:
+    """The name of a metric for people; an unknown id is spelled out."""
+    return LABELS.get(metric, metric.replace("_", " ").capitalize())
+
+
+def unit_of(metric: str) -> str:
+    """The unit in which a metric's excess is counted."""
+    return UNITS.get(metric, "cases")
+
+
+def scale(unit: str) -> str:
+    """What a reader must know about an index; nothing for other values."""
+    return " (100 is the reference price)" if KINDS.get(unit) == "index" else ""
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A count with its noun: `1 week`, `3 weeks`."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def shortened(text: str, width: int) -> str:
+    """One line of at most `width` characters, cut between words."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[:width].rsplit(" ", 1)[0].rstrip(",;:.") + "…"
+
+
+def _sign(value: float) -> str:
+    return "+" if value > 0 else ""
+
+
+def _money(value: float, places: int) -> str:
+    text = number(value, places)
+    return f"{MINUS}{CURRENCY}{text[1:]}" if text.startswith(MINUS) else f"{CURRENCY}{text}"
+
+
+def _bare(value: float, unit: str) -> str:
+    if KINDS.get(unit, "share") == "share" or math.isnan(value):
+        return number(value)
+    return _money(value, 0 if abs(value) >= 20 else 2)

@@ -1,0 +1,142 @@
+"""What only a browser can tell: that a page fits, asks for nothing and names its pictures."""
+
+import base64
+import os
+import shutil
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from closeloop.report import mail, page
+
+from .findings_sample import HOSTILE, NOTHING, SAMPLE
+
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore:Glyph")]
+
+NAMES = """[...document.querySelectorAll('svg, img')].map(e =>
+  e.tagName === 'IMG' ? e.alt : (e.getAttribute('role') === 'img' && e.getAttribute('aria-label')) || '')"""
+TEXT_SIZES = """[...document.querySelectorAll('figure > svg text')].map(e =>
+  parseFloat(getComputedStyle(e).fontSize) * e.ownerSVGElement.getScreenCTM().a)"""
+CUT_TEXTS = """[...document.querySelectorAll('figure > svg text')].filter(e => {
+  const a = e.getBoundingClientRect(), b = e.ownerSVGElement.getBoundingClientRect();
+  return a.left < b.left - 1 || a.right > b.right + 1 || a.top < b.top - 1 || a.bottom > b.bottom + 1;
+}).map(e => e.textContent)"""
+CONTRASTS = """() => {
+  const light = c => { const [r, g, b] = c.match(/[\\d.]+/g).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126*r + 0.7152*g + 0.0722*b; };
+  const behind = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor;
+    if (c !== 'rgba(0, 0, 0, 0)') return c; } };
+  return [...document.querySelectorAll('main *, header *')].filter(e => !e.closest('svg') &&
+    [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())).map(e => {
+    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05); });
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = shutil.which("chromium")
+    if path is None and os.environ.get("CI") == "true":
+        pytest.fail("Chromium is missing, and CI must have it: apt-get install chromium")
+    if path is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with sync_playwright() as play:
+        launched = play.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Open HTML in a tab of the given width; `tab.heard` is what the console and the network saw."""
+    tabs = []
+
+    def open_(html, width=390, scheme="light"):
+        path = tmp_path / "page.html"
+        path.write_text(html, encoding="utf-8")
+        tab = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+        tab.heard = []
+        tab.on("console", lambda message: tab.heard.append(message.text))
+        tab.on("pageerror", lambda error: tab.heard.append(str(error)))
+        tab.on("dialog", lambda dialog: (tab.heard.append(dialog.message), dialog.dismiss()))
+        tab.on("request", lambda request: tab.heard.append(request.url) if request.url != path.as_uri() else None)
+        tab.goto(path.as_uri())
+        tabs.append(tab)
+        return tab
+
+    yield open_
+    for tab in tabs:
+        tab.close()
+
+
+def overflow(tab):
+    return tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("findings", [SAMPLE, NOTHING, HOSTILE], ids=["sample", "nothing", "hostile"])
+def test_a_page_fits_and_asks_for_nothing(opened, page_of, findings, width):
+    tab = opened(page_of(findings), width)
+    tab.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+    assert overflow(tab) <= 0
+    assert tab.heard == []
+    assert tab.locator("h1").count() == 1
+    levels = tab.evaluate("[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(e => +e.tagName[1])")
+    assert all(b <= a + 1 for a, b in pairwise(levels))
+    assert all(tab.evaluate(NAMES))
+    ids = tab.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids)) or findings not in (SAMPLE, NOTHING)
+
+
+def test_a_run_notebook_fits_too(opened, run_notebook):
+    tab = opened(page.render(run_notebook, SAMPLE))
+    assert overflow(tab) <= 0
+    assert tab.heard == []
+    assert tab.locator("figure").count() == tab.locator("figure svg[role=img][aria-label]").count() > 6
+
+
+def test_chart_texts_can_be_read_on_a_phone(opened, page_of):
+    sizes = opened(page_of(SAMPLE)).evaluate(TEXT_SIZES)
+    assert len(sizes) > 50
+    assert min(sizes) >= 8.5
+
+
+def test_no_text_of_a_chart_is_cut_off(opened, page_of):
+    long = tuple(replace(s, name="destination reached to first attempt") for s in SAMPLE.causes[0].stages)
+    learned = replace(SAMPLE, causes=(replace(SAMPLE.causes[0], stages=long), *SAMPLE.causes))
+    outside = opened(page_of(learned), 1280).evaluate(CUT_TEXTS)
+    assert outside == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out_from_their_ground(opened, page_of, scheme):
+    contrasts = opened(page_of(SAMPLE), 1280, scheme).evaluate(CONTRASTS)
+    assert len(contrasts) > 100
+    assert min(contrasts) >= 4.5
+
+
+def test_no_chart_is_cut_in_print(opened, page_of):
+    tab = opened(page_of(SAMPLE), 700)
+    tab.emulate_media(media="print")
+    broken = tab.evaluate("[...document.querySelectorAll('figure, .tile')].map(e => getComputedStyle(e).breakInside)")
+    assert broken
+    assert set(broken) == {"avoid"}
+    assert overflow(tab) <= 0
+
+
+def test_a_mail_fits_a_phone_and_shows_its_pictures(opened):
+    message = mail.compose(SAMPLE, "ops@juniper.example", ["ann@juniper.example"], None)
+    html = message.get_body(("html",)).get_content()
+    for part in message.walk():
+        if part["Content-ID"]:
+            picture = base64.b64encode(part.get_payload(decode=True)).decode()
+            html = html.replace("cid:" + part["Content-ID"].strip("<>"), f"data:image/png;base64,{picture}")
+    tab = opened(html)
+    assert overflow(tab) <= 0
+    assert [heard for heard in tab.heard if not heard.startswith("data:")] == []
+    assert all(tab.evaluate(NAMES))
+    shapes = tab.evaluate("[...document.images].map(e => [e.naturalWidth / e.naturalHeight, e.width / e.height])")
+    assert len(shapes) == 2
+    assert all(abs(natural / drawn - 1) < 0.02 for natural, drawn in shapes)

@@ -1,0 +1,148 @@
+import html as html_text
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from closeloop import words
+from closeloop.model import Estimate
+from closeloop.report import sections
+
+from .conftest import SECTIONS, section
+from .findings_sample import EVIL, HOSTILE, NOTHING, SAMPLE, lane, portal_verdict
+
+
+def read(made):
+    """The text a reader sees, with charts and tags left out."""
+    text = re.sub(r"<svg.*?</svg>|<[^>]+>", " ", made.html, flags=re.DOTALL)
+    return " ".join(html_text.unescape(text).split())
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.parametrize("findings", [SAMPLE, NOTHING], ids=["sample", "nothing"])
+def test_a_section_has_one_h2_that_names_it(name, findings):
+    made = section(name, findings)
+    assert made._repr_html_().startswith(f'<section class="closeloop {name}" aria-labelledby="{name}">')
+    assert re.findall(r"<h2 id=\"(\w+)\">", made.html) == [name]
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_hostile_texts_become_plain_text(name):
+    html = section(name, HOSTILE).html
+    assert "<script" not in html
+    assert not re.search(r"<[^>]*\sonload=", re.sub(r'"[^"]*"', '""', html))
+    assert "${49}" not in html
+    assert not re.search(r"(?<!\d)49(?!\d).{0,3}\$", html)
+
+
+def test_every_hostile_field_is_still_shown_as_text():
+    shown = "".join(section(name, HOSTILE).html for name in SECTIONS)
+    assert shown.count("&lt;script&gt;") >= 40
+    assert "{{7*7}}" in html_text.unescape(shown)
+
+
+def test_sections_are_the_same_each_time():
+    for name in SECTIONS:
+        assert getattr(sections, name)(SAMPLE) == section(name, SAMPLE)
+
+
+def test_a_pattern_tells_where_since_how_much_how_sure_and_the_command():
+    text = read(section("patterns", SAMPLE))
+    for part in (
+        "late three times as often since 26 October: 68.8 % on time",
+        "carrier = FedEx & dest_region = West South Central & warehouse = NV",
+        "26 Oct 2026 (4 weeks)",
+        "+41 late parcels (95 % interval +30 to +53)",
+        "Very likely real.", "closeloop explore 2026-W47/P3F2A", "carrier = FedEx & warehouse = NV",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_patterns_are_grouped_by_status_in_order():
+    found = re.findall(r"(New|Getting worse|Continuing|Resolved) \((\d)\)", read(section("patterns", SAMPLE)))
+    assert found == [("New", "2"), ("Getting worse", "1"), ("Continuing", "1"), ("Resolved", "1")]
+
+
+def test_p_and_q_stand_only_in_the_small_print():
+    body = re.sub(r"<details>.*?</details>", "", section("patterns", SAMPLE).html, flags=re.DOTALL)
+    assert not re.search(r"\b[pq]\s*(=|&nbsp;)", body)
+    assert "q&nbsp;=&nbsp;0.001" in section("patterns", SAMPLE).html
+
+
+def test_small_counts_are_said_to_be_small_and_only_those():
+    text = read(section("patterns", SAMPLE))
+    assert text.count("Small numbers:") == sum(p.total < words.SMALL_TOTAL for p in SAMPLE.patterns) == 1
+    assert "about 42 a week" in text
+
+
+def test_more_patterns_than_fit_stand_in_a_table():
+    many = tuple(replace(lane, id=f"P{i:04d}") for i in range(sections.MOST_CARDS + 3))
+    html = sections.patterns(replace(SAMPLE, patterns=many)).html
+    assert html.count("<article") == sections.MOST_CARDS
+    assert "Also seen (3)" in html
+    assert all(pattern.id in html for pattern in many)
+
+
+def test_only_patterns_of_one_unit_are_ranked_against_each_other():
+    assert "Excess of the patterns" not in section("patterns", SAMPLE).html
+    two = (lane, replace(lane, id="P0002", excess=Estimate(12.0, 5.0, 19.0)))
+    assert "the largest: +41 late parcels" in sections.patterns(replace(SAMPLE, patterns=two)).html
+
+
+def test_a_quiet_week_is_said_to_be_quiet():
+    assert "No pattern stands out this week." in read(section("bottom_line", NOTHING))
+    assert "We looked at 1,840 series" in read(section("patterns", NOTHING))
+    assert "Nothing waits for a decision" in read(section("decisions", NOTHING))
+    assert "No change was reviewed this week." in read(section("changes", NOTHING))
+    assert "No row had to be set aside." in read(section("quality", NOTHING))
+
+
+def test_the_scorecard_says_what_is_normal():
+    text = read(section("scorecard", SAMPLE))
+    assert text.count("Within normal variation") == 2
+    assert "Normal variation: 92.0 % to 94.4 %. This week is not final yet." in text
+    assert "No data The orders carry no ship-by deadline." in text
+
+
+def test_a_change_is_told_as_a_story_in_order():
+    text = read(section("changes", SAMPLE)).removeprefix("What we changed, and whether it worked")
+    places = [
+        text.index(part) for part in ("What we saw", "What we changed", "What happened", "How sure", "What next")
+    ]
+    assert places == sorted(places)
+    assert "Cannot be told" in text
+    assert "Written down two days after it was shipped." in text
+
+
+def test_the_ledger_adds_all_comparable_changes_not_only_the_winners():
+    loser = replace(portal_verdict, decision="worsened", avoided=Estimate(-7.0, -13.0, -1.0))
+    unclear = replace(portal_verdict, decision="not comparable", avoided=Estimate(900.0, 800.0, 1000.0))
+    [(unit, count, total)] = sections.ledger([portal_verdict, loser, unclear])
+    assert (unit, count, total.value) == (portal_verdict.unit, 2, 30.0)
+    assert (total.low, total.high) == (30.0 - 10.0, 30.0 + 10.0)  # half-intervals 8 and 6: 8² + 6² = 10²
+
+
+def test_rows_read_used_and_set_aside_are_shown_with_an_example():
+    text = read(section("quality", SAMPLE))
+    assert "shipments 51,022 50,990 32" in text
+    assert "labels_2026-11.csv , row 4127, column label_created_at : 2026-13-04 09:12" in text
+    assert "How to mend it: Export the column as ISO 8601" in text
+
+
+def test_headings_do_not_skip_a_level():
+    for findings in (SAMPLE, NOTHING):
+        levels = [int(n) for n in re.findall(r"<h([1-6])", "".join(section(s, findings).html for s in SECTIONS))]
+        assert all(b <= a + 1 for a, b in pairwise(levels))
+
+
+def test_every_header_cell_has_a_scope():
+    html = "".join(section(name, SAMPLE).html for name in SECTIONS)
+    assert (
+        html.count("<th ") + html.count("<th>") == html.count('<th scope="col"') + html.count('<th scope="row"') > 50
+    )
+
+
+def test_the_hostile_text_is_hostile():
+    assert all(part in EVIL for part in ("<script>", "\r\n", '"', "{{7*7}}"))
