@@ -1,0 +1,110 @@
+"""Canonical tables as they were known at one instant, joined to one row per parcel, order and line."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+
+from closeloop.sources.source import WEEKDAYS, Source
+from closeloop.tables import TABLES, Table
+
+BASE_WEEKS = 12
+"""Weeks at the start of the data whose prices and transit times are the reference for later ones."""
+
+FACTS = ("scans", "order_facts", "parcel_facts", "parcel_references", "line_facts")
+
+
+def build(con: duckdb.DuckDBPyConnection, source: Source, as_of: datetime) -> None:
+    """Make the fact tables as of a local instant; nothing that was recorded later is in them."""
+    con.execute(f"SET TimeZone = '{source.timezone}'")
+    for table in TABLES:
+        con.execute(_known_sql(table), {"as_of": as_of.isoformat(sep=" ")})
+    _load_regions(con)
+    _load_vocabulary(con, Path(source.vocabulary) if source.vocabulary else None)
+    _load_working_days(con, source, as_of.date())
+    for name in FACTS:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_sql(name, con)}")
+
+
+def _sql(name: str, con: duckdb.DuckDBPyConnection) -> str:
+    text = (resources.files("closeloop.sql") / f"{name}.sql").read_text(encoding="utf-8")
+    return text.replace("$base_end", f"TIMESTAMP '{_base_end(con)}'") if "$base_end" in text else text
+
+
+def _base_end(con: duckdb.DuckDBPyConnection) -> datetime:
+    row = con.execute("SELECT min(coalesce(label_at, handed_over_at)) FROM parcel_facts").fetchone()
+    first = row[0] if row and row[0] else datetime(1970, 1, 1)
+    return first + timedelta(weeks=BASE_WEEKS)
+
+
+def _known_sql(table: Table) -> str:
+    """Hide what was not known yet: rows born later, and times later than $as_of (promises stay)."""
+    columns = [
+        f"CASE WHEN {c.name} < $as_of::TIMESTAMPTZ THEN {c.name}::TIMESTAMP END AS {c.name}"
+        if c.kind == "instant" and c.name != "promised_ship_by"
+        else f"{c.name}::TIMESTAMP AS {c.name}"
+        if c.kind == "instant"
+        else c.name
+        for c in table.columns
+    ]
+    born = f"{table.born} < $as_of::TIMESTAMPTZ" if table.born else "$as_of IS NOT NULL"
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {table.name}_known AS"
+        f" SELECT {', '.join(columns)} FROM store.{table.name} WHERE {born}"
+    )
+
+
+def _load_regions(con: duckdb.DuckDBPyConnection) -> None:
+    text = (resources.files("closeloop.sql") / "regions.csv").read_text(encoding="utf-8")
+    _load_rows(con, "regions", ("country", "state", "region"), list(csv.DictReader(text.splitlines())))
+
+
+def _load_vocabulary(con: duckdb.DuckDBPyConnection, path: Path | None) -> None:
+    names = ("code", "status", "exception_category", "origin")
+    lines = path.read_text(encoding="utf-8").splitlines() if path else []
+    _load_rows(con, "vocabulary", names, list(csv.DictReader(lines)))
+
+
+def _load_rows(
+    con: duckdb.DuckDBPyConnection, table: str, names: tuple[str, ...], rows: list[dict[str, str]]
+) -> None:
+    columns = ", ".join(f"{name} VARCHAR" for name in names)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({columns})")
+    if rows:
+        marks = ", ".join("?" for _ in names)
+        con.executemany(f"INSERT INTO {table} VALUES ({marks})", [[row[n] or None for n in names] for row in rows])
+
+
+def _load_working_days(con: duckdb.DuckDBPyConnection, source: Source, until: date) -> None:
+    """Number the working days, so that `due(t, k)` is the instant k working days after t.
+
+    A day has 24 business hours; a clock that starts on a day off starts the next working day at 0:00.
+    """
+    working = ", ".join(f"'{day}'" for day in source.working_days) or "'none'"
+    off = ", ".join(f"DATE '{day}'" for day in source.holidays) or "DATE '1900-01-01'"
+    if set(source.working_days) - set(WEEKDAYS):
+        raise ValueError(f"working_days: allowed are {', '.join(WEEKDAYS)}")
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE days AS
+        WITH days AS (
+            SELECT day::DATE AS day, strftime(day, '%a') IN ({working}) AND day::DATE NOT IN ({off}) AS working
+            FROM generate_series(DATE '2000-01-01', DATE '{until + timedelta(days=60)}', INTERVAL 1 DAY) g(day)
+        )
+        SELECT *, sum(working::INT) OVER (ORDER BY day) AS no FROM days
+        """
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP MACRO due(t, k) AS (
+            SELECT later.day + CASE WHEN today.working THEN t - date_trunc('day', t) ELSE INTERVAL 0 HOUR END
+            FROM days AS today JOIN days AS later
+              ON later.working AND later.no = today.no + k + (NOT today.working)::INT
+            WHERE today.day = t::DATE
+        )
+        """
+    )

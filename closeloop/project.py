@@ -1,0 +1,37 @@
+"""Where things are: the checkout's folders, found from any folder inside it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def root() -> Path:
+    """Return the nearest folder upwards that has `params/` and `notebooks/`, else the current one."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "params").is_dir() and (folder / "notebooks").is_dir():
+            return folder
+    return here
+
+
+def cache() -> Path:
+    """Return the folder for what can be made again at any time."""
+    return root() / ".closeloop"
+
+
+def digest(*paths: Path) -> str:
+    """Return one SHA-256 over the contents of files, in the order given."""
+    total = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def code_digest() -> str:
+    """Return one SHA-256 over the package's own code, templates and SQL."""
+    files = sorted(p for p in PACKAGE.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    return digest(*files)

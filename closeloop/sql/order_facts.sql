@@ -1,0 +1,36 @@
+-- One row per order: when it was ready, labelled and handed over, and the slices it belongs to.
+with lines as (
+    select order_id, count(*) as n_lines, sum(qty) as n_units from order_lines_known group by order_id
+),
+parcels as (
+    select
+        order_id,
+        min(shipments.label_created_at) as label_at,
+        min(coalesce(scans.first_scan_at, shipments.handed_over_at)) as handed_over_at
+    from shipments_known as shipments
+    left join scans using (shipment_id)
+    where coalesce(direction, 'outbound') = 'outbound' and voided_at is null
+    group by order_id
+)
+select
+    orders.order_id,
+    orders.ordered_at,
+    coalesce(orders.ready_at, orders.ordered_at) as ready_at,
+    orders.cancelled_at,
+    parcels.label_at,
+    parcels.handed_over_at,
+    orders.promised_ship_by,
+    orders.promised_date,
+    due(coalesce(orders.ready_at, orders.ordered_at), 1) as label_due_at,
+    due(orders.ordered_at, 2) as handover_due_at,
+    coalesce(orders.channel, 'unknown') as channel,
+    coalesce(orders.campaign, 'none') as campaign,
+    orders.dest_state as state,
+    coalesce(regions.region, orders.dest_country, 'unknown') as region,
+    case when lines.n_lines is null then 'unknown' when lines.n_lines = 1 then '1 line'
+         when lines.n_lines < 4 then '2-3 lines' else '4+ lines' end as complexity,
+    strftime(orders.ordered_at, '%a') as weekday
+from orders_known as orders
+left join lines using (order_id)
+left join parcels using (order_id)
+left join regions on regions.country = orders.dest_country and regions.state = orders.dest_state

@@ -1,0 +1,22 @@
+-- Parcels beside what was usual in the base period: the cost of the same carrier, service, zone and pound,
+-- and the time in which six of seven parcels of the same service and zone were attempted.
+with base as (
+    select * from parcel_facts where coalesce(label_at, handed_over_at) < $base_end
+),
+costs as (
+    select carrier, service, zone, billed_lb, avg(cost) as reference_cost
+    from base group by all
+),
+lanes as (
+    select service, coalesce(nullif(zone, 'unknown'), state) as lane,
+           quantile_cont(epoch(attempt_at) - epoch(handed_over_at), 0.85) as usual_seconds
+    from base where attempt_at >= handed_over_at group by all having count(*) >= 30
+)
+select
+    parcels.*,
+    costs.reference_cost,
+    parcels.handed_over_at + to_seconds(lanes.usual_seconds) as transit_due_at
+from parcel_facts as parcels
+left join costs using (carrier, service, zone, billed_lb)
+left join lanes
+    on lanes.service = parcels.service and lanes.lane = coalesce(nullif(parcels.zone, 'unknown'), parcels.state)

@@ -1,0 +1,165 @@
+"""The canonical tables: grain, columns, kinds and meaning, with the checks that stand beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "instant", "date", "number", "money", "whole", "flag"]
+
+SQL_TYPE: dict[Kind, str] = {
+    "text": "VARCHAR",
+    "instant": "TIMESTAMPTZ",
+    "date": "DATE",
+    "number": "DOUBLE",
+    "money": "DECIMAL(18,4)",
+    "whole": "BIGINT",
+    "flag": "BOOLEAN",
+}
+
+MEND: dict[Kind, str] = {
+    "text": "give a text",
+    "instant": "write it as 2026-03-02 09:14:20, or add its format to time_formats in source.yml",
+    "date": "write it as 2026-03-02, or add its format to time_formats in source.yml",
+    "number": "write it with a decimal point and no unit, such as 4.41",
+    "money": "write it with a decimal point and no currency sign, such as 4.41",
+    "whole": "write a whole number, such as 3",
+    "flag": "write true or false",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its kind, what it means, and what must hold for it."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    required: bool = False
+    at_least: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One canonical table. `born` is the instant from which a row could be known, `key` is unique."""
+
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    born: str | None
+    columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column:
+        """Return the column of that name; raises KeyError."""
+        return {column.name: column for column in self.columns}[name]
+
+
+def _text(name: str, meaning: str, *, required: bool = False) -> Column:
+    return Column(name, "text", meaning, required)
+
+
+def _instant(name: str, meaning: str, *, required: bool = False) -> Column:
+    return Column(name, "instant", meaning, required)
+
+
+ORDERS = Table(
+    "orders",
+    "one row per order",
+    ("order_id",),
+    "ordered_at",
+    (
+        _text("order_id", "the order's number as the shop prints it, without #", required=True),
+        _instant("ordered_at", "when the customer ordered", required=True),
+        _instant("ready_at", "when it was released to the warehouse: paid, no hold, in stock"),
+        _instant("cancelled_at", "when it was cancelled"),
+        _text("channel", "where it was sold: web, a marketplace, a portal"),
+        _text("campaign", "the campaign it came from"),
+        _text("requested_service", "the shipping service chosen at checkout"),
+        Column("promised_date", "date", "the day by which delivery was promised at checkout"),
+        _instant("promised_ship_by", "the deadline for handing it to the carrier"),
+        _text("dest_country", "ISO country"),
+        _text("dest_state", "state or province"),
+        Column("total", "money", "what the customer paid"),
+        _text("currency", "ISO currency"),
+    ),
+)
+
+ORDER_LINES = Table(
+    "order_lines",
+    "one row per order and line",
+    ("order_id", "line_no"),
+    None,
+    (
+        _text("order_id", "the order", required=True),
+        Column("line_no", "whole", "position in the order", required=True),
+        _text("sku", "stock keeping unit"),
+        _text("category", "product category"),
+        Column("qty", "whole", "units ordered", required=True, at_least=0),
+        Column("unit_price", "money", "price of one unit", at_least=0),
+    ),
+)
+
+SHIPMENTS = Table(
+    "shipments",
+    "one row per parcel, that is per label and tracking number",
+    ("shipment_id",),
+    "born_at",
+    (
+        _text("shipment_id", "the parcel's key: its tracking number where there is one", required=True),
+        _text("order_id", "the order it belongs to"),
+        _text("direction", "outbound or return"),
+        _text("carrier", "who carries it"),
+        _text("service", "the carrier's service"),
+        _text("warehouse", "where it is shipped from"),
+        _instant("born_at", "when the parcel first was known: its label, else its hand-over", required=True),
+        _instant("label_created_at", "when the label was made"),
+        _instant("handed_over_at", "hand-over to the carrier, where the merchant's file has it"),
+        _instant("delivered_at", "delivery, where the merchant's file has it"),
+        _instant("voided_at", "when the label was voided"),
+        _text("zone", "the carrier's zone"),
+        _text("package_type", "box, envelope, ..."),
+        Column("weight_g", "number", "grams", at_least=0),
+        Column("cost", "money", "what the merchant pays the carrier for it", at_least=0),
+        _text("currency", "ISO currency"),
+    ),
+)
+
+TRACKING_EVENTS = Table(
+    "tracking_events",
+    "one row per scan",
+    (),
+    "recorded_at",
+    (
+        _text("shipment_id", "the parcel", required=True),
+        _instant("occurred_at", "when the scan happened", required=True),
+        _instant("recorded_at", "when it reached the merchant", required=True),
+        _text("source_status", "the status in the source's own words", required=True),
+        _text("source_code", "the source's finer code"),
+        _text("facility", "where, as the carrier names it"),
+        _text("state", "state or province of the scan"),
+    ),
+)
+
+RETURNS = Table(
+    "returns",
+    "one row per return (RMA) and line",
+    ("return_id", "order_id", "sku"),
+    "requested_at",
+    (
+        _text("return_id", "the RMA's number", required=True),
+        _text("order_id", "the order", required=True),
+        _text("sku", "the returned item", required=True),
+        Column("qty", "whole", "units returned", required=True, at_least=0),
+        _text("reason", "the reason in the source's words"),
+        _instant("requested_at", "when the customer asked", required=True),
+        _instant("received_at", "when it came back"),
+        _instant("refunded_at", "when the money went back"),
+    ),
+)
+
+TABLES = (ORDERS, ORDER_LINES, SHIPMENTS, TRACKING_EVENTS, RETURNS)
+
+PERSONAL_COLUMNS = (
+    "name", "email", "phone", "street", "address1", "address2", "company", "customer", "zip", "notes",
+)  # fmt: skip
+"""Words that mark a raw column as personal: such columns never reach a canonical table."""
