@@ -1,0 +1,266 @@
+"""From a long frame to blocks of equal length, units x blocks, the treated unit in row 0.
+
+Days are put in whole blocks of seven days aligned on the ship date (which removes the weekday without a parameter);
+weeks, months and years are used as they are.  What is partial, or straddles the ship date, is left out; what is
+missing stays missing and is never read as zero.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from closeloop.stats.panel_model import MISSING, Panel
+
+Array = npt.NDArray[np.floating[Any]]
+Integers = npt.NDArray[np.int64]
+
+DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
+BLOCK_DAYS = (7, 14, 28)
+FEWEST_EVENTS = 4.0  # a block, below which days are put in longer blocks: logs of smaller counts are not normal
+SEASON_NEEDS = 24  # months before the change
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How to read the frame: the column of each thing; exactly one of count and value."""
+
+    on: str = "date"
+    unit: str = "segment"
+    count: str | None = None
+    value: str | None = None
+    squares: str | None = None
+    exposure: str | None = None
+    strata: str | None = None
+
+    @property
+    def measure(self) -> str:
+        """Column of the thing that is counted or summed."""
+        return self.count or self.value or ""
+
+    def named(self) -> list[str]:
+        """Every column that is needed."""
+        names = (self.on, self.unit, self.count, self.value, self.squares, self.exposure, self.strata)
+        return [name for name in names if name is not None]
+
+
+class Blocks(NamedTuple):
+    """Sums by unit and block; exposure 0 marks a block without data."""
+
+    controls: tuple[str, ...]  # names of rows 1, 2, ...
+    total: Array  # events, or sum of values
+    squares: Array  # sum of squares of the values, or zeros
+    exposure: Array
+    expected: Array  # exposure as it weighs once the mix of strata is held fixed; equals exposure without strata
+    after: npt.NDArray[np.bool_]
+    starts: pd.DatetimeIndex
+    period: str  # "week", "month", "year", or "14 days"
+    end: pd.Timestamp  # first moment after the last block
+
+    @property
+    def word(self) -> str:
+        """What to call one block in a sentence."""
+        return "block" if self.period.endswith("days") else self.period
+
+
+class Calendar(NamedTuple):
+    """Block number of every row (-1: left out), and what the blocks are."""
+
+    block: Integers
+    starts: pd.DatetimeIndex
+    period: str
+    end: pd.Timestamp
+
+
+def read_blocks(daily: pd.DataFrame, columns: Columns, shipped: pd.Timestamp, units: dict[Any, int]) -> Blocks:
+    """Sum the frame by unit and block; `units` gives the row of each unit, several may share row 0."""
+    check_columns(daily, columns)
+    codes, labels = pd.factorize(daily[columns.unit])
+    row = np.array([units.get(label, -1) for label in labels] + [-1], dtype=np.int64)[codes]
+    numbers = [name for name in (columns.measure, columns.exposure, columns.squares) if name]
+    used = (row >= 0) & daily[numbers].notna().all(axis=1).to_numpy()
+    if not used.any():
+        raise ValueError(f"no row of the frame has a known unit and values in {numbers}")
+    daily, rows = daily[used], row[used]
+    dates = as_dates(daily[columns.on])
+    calendar = lay_calendar(daily, columns, dates, shipped, rows)
+    inside = calendar.block >= 0
+    kept = calendar._replace(block=calendar.block[inside])
+    return sum_blocks(daily[inside], columns, kept, rows[inside], shipped, units)
+
+
+def check_columns(daily: pd.DataFrame, columns: Columns) -> None:
+    """Refuse what cannot be read, naming it."""
+    missing = [name for name in columns.named() if name not in daily]
+    if missing:
+        raise ValueError(f"columns {missing} are not in the frame; it has {list(daily.columns)}")
+    if (columns.count is None) == (columns.value is None):
+        raise ValueError(f"give exactly one of count and value; got count={columns.count!r}, value={columns.value!r}")
+    for name in filter(None, (columns.measure, columns.exposure, columns.squares)):
+        if (daily[name].to_numpy(np.float64) < 0).any():
+            raise ValueError(f"column {name!r} has values below 0; counts, values and exposures must be 0 or more")
+
+
+def as_dates(column: "pd.Series[Any]") -> pd.DatetimeIndex:
+    """Dates, ISO texts, or whole years."""
+    if pd.api.types.is_numeric_dtype(column):
+        column = column.astype("int64").astype(str)
+    return pd.DatetimeIndex(pd.to_datetime(column.to_numpy()))
+
+
+def period_of(dates: pd.DatetimeIndex) -> str:
+    """Day, week, month or year, from the usual gap between dates."""
+    unique = np.unique(dates.to_numpy("datetime64[D]").astype(np.int64))
+    gap = float(np.median(np.diff(unique))) if len(unique) > 1 else 1.0
+    return min(DAYS, key=lambda name: abs(np.log(max(gap, 1.0) / DAYS[name])))
+
+
+def lay_calendar(
+    daily: pd.DataFrame, columns: Columns, dates: pd.DatetimeIndex, shipped: pd.Timestamp, rows: Integers
+) -> Calendar:
+    """Give every row its block."""
+    period = period_of(dates)
+    if period != "day":
+        return whole_periods(dates, period, shipped)
+    offset = (dates.to_numpy("datetime64[D]") - shipped.to_datetime64().astype("datetime64[D]")).astype(np.int64)
+    treated = rows == 0
+    events = daily[columns.count].to_numpy(np.float64)[treated].sum() if columns.count else np.inf
+    per_day = events / max(len(np.unique(offset[treated])), 1)
+    width = next((w for w in BLOCK_DAYS if w * per_day >= FEWEST_EVENTS), BLOCK_DAYS[-1])
+    return day_blocks(offset, width, shipped)
+
+
+def day_blocks(offset: Integers, width: int, shipped: pd.Timestamp) -> Calendar:
+    """Whole blocks of days aligned on the ship date; the ends that do not fill a block are left out."""
+    first, last = -(-int(offset.min()) // width), (int(offset.max()) + 1) // width
+    block = offset // width
+    inside = (block >= first) & (block < last)
+    step = pd.Timedelta(days=width)
+    starts = pd.DatetimeIndex([shipped + i * step for i in range(first, last)])
+    period = "week" if width == 7 else f"{width} days"
+    return Calendar(np.where(inside, block - first, -1), starts, period, shipped + last * step)
+
+
+def whole_periods(dates: pd.DatetimeIndex, period: str, shipped: pd.Timestamp) -> Calendar:
+    """Weeks, months or years as they are; the one with the ship date inside it is left out."""
+    first = dates.min()
+    if period == "week":
+        number = (dates - first).days.to_numpy() // 7
+        edges = pd.date_range(first, periods=int(number.max()) + 2, freq="7D")
+    elif period == "month":
+        number = (dates.year * 12 + dates.month).to_numpy() - (first.year * 12 + first.month)
+        edges = pd.date_range(first.replace(day=1), periods=int(number.max()) + 2, freq="MS")
+    else:
+        number = (dates.year - first.year).to_numpy()
+        edges = pd.date_range(f"{first.year}-01-01", periods=int(number.max()) + 2, freq="YS")
+    whole = ~((edges[:-1] < shipped) & (shipped < edges[1:]))
+    place = np.where(whole, np.cumsum(whole) - 1, -1)
+    return Calendar(place[number].astype(np.int64), edges[:-1][whole], period, edges[-1])
+
+
+def sum_blocks(
+    daily: pd.DataFrame,
+    columns: Columns,
+    calendar: Calendar,
+    rows: Integers,
+    shipped: pd.Timestamp,
+    units: dict[Any, int],
+) -> Blocks:
+    """Add rows up by unit and block; without an exposure a row counts as one."""
+    shape = (max(units.values()) + 1, len(calendar.starts))
+    cell = rows * shape[1] + calendar.block
+
+    def total(name: str | None, otherwise: float) -> Array:
+        weights = daily[name].to_numpy(np.float64) if name else np.full(len(daily), otherwise)
+        return add_up(cell, weights, shape)
+
+    after = np.asarray(calendar.starts >= shipped)
+    events, exposure = total(columns.measure, 0.0), total(columns.exposure, 1.0)
+    expected = exposure if columns.strata is None else standardised(daily, columns, cell, after, shape)
+    names = tuple(str(unit) for unit in sorted(units, key=lambda u: units[u]) if units[unit] > 0)
+    squares = total(columns.squares, 0.0)
+    return Blocks(names, events, squares, exposure, expected, after, calendar.starts, calendar.period, calendar.end)
+
+
+def add_up(cell: Integers, weights: Array, shape: tuple[int, int]) -> Array:
+    """Sum of the weights in every cell of a table."""
+    return np.bincount(cell, weights, shape[0] * shape[1]).astype(np.float64).reshape(shape)
+
+
+def standardised(
+    daily: pd.DataFrame, columns: Columns, cell: Integers, after: npt.NDArray[np.bool_], shape: tuple[int, int]
+) -> Array:
+    """Exposure weighted by the rate that its stratum had before the change (indirect standardisation)."""
+    if columns.exposure is None:
+        raise ValueError("strata need an exposure: without it the mix cannot be known")
+    stratum, labels = pd.factorize(daily[columns.strata], sort=True)
+    volume = daily[columns.exposure].to_numpy(np.float64)
+    before = ~after[cell % shape[1]]
+    events = np.bincount(stratum[before], daily[columns.measure].to_numpy(np.float64)[before], len(labels))
+    exposed = np.bincount(stratum[before], volume[before], len(labels))
+    overall = events.sum() / exposed.sum()
+    relative = (events + overall) / (exposed + 1.0) / overall
+    return add_up(cell, volume * relative[stratum], shape)
+
+
+def panel_of(blocks: Blocks, columns: Columns) -> Panel:
+    """Logs and their sampling variance; the variance uses smoothed levels, so that luck does not weigh itself."""
+    seen = blocks.exposure > 0
+    exposure = np.where(seen, blocks.expected, 1.0)
+    half = 0.5 if columns.count else 0.0
+    if not half and (blocks.total[seen] <= 0).any():
+        raise ValueError(f"column {columns.value!r} sums to 0 in a block; relative effects need values above 0")
+    level = np.where(seen, np.log(np.where(seen, blocks.total + half, 1.0) / exposure), 0.0)
+    if columns.count:
+        variance = count_variance(blocks, seen, exposure)
+    elif columns.squares:
+        variance = mean_variance(blocks)
+    else:
+        variance = series_variance(level, seen)
+    centre = (level * seen).sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    logs = np.where(seen, level, centre)
+    return Panel(logs, np.where(seen, variance, MISSING), blocks.after, season_of(blocks))
+
+
+def count_variance(blocks: Blocks, seen: npt.NDArray[np.bool_], exposure: Array) -> Array:
+    """Binomial, or Poisson where events can outnumber the exposure; one level a unit, two for the treated."""
+    level = np.repeat(smooth_level(blocks.total, exposure * seen), seen.shape[1], axis=1)
+    for part in (blocks.after, ~blocks.after):
+        if part.any():
+            level[:1, part] = smooth_level(blocks.total[:1, part], (exposure * seen)[:1, part])
+    binomial = bool((blocks.total <= blocks.exposure).all())
+    return np.where(seen, (1 - np.minimum(level, 0.99) * binomial) / (exposure * level), MISSING)
+
+
+def smooth_level(total: Array, exposure: Array) -> Array:
+    """Events per exposure over the blocks of each unit, never 0."""
+    return (total.sum(axis=1, keepdims=True) + 0.5) / np.maximum(exposure.sum(axis=1, keepdims=True), 1e-12)
+
+
+def mean_variance(blocks: Blocks) -> Array:
+    """Squared coefficient of variation of each unit, over the number of values."""
+    number = np.maximum(blocks.exposure.sum(axis=1, keepdims=True), 1e-12)
+    mean = blocks.total.sum(axis=1, keepdims=True) / number
+    spread = blocks.squares.sum(axis=1, keepdims=True) / number - mean**2
+    return np.maximum(spread, 1e-9) / mean**2 / np.maximum(blocks.exposure, 1e-12)
+
+
+def series_variance(level: Array, seen: npt.NDArray[np.bool_]) -> Array:
+    """Mean squared second difference in time over six, taken from the median unit where there are many.
+
+    A second difference of white noise has six times its variance; what slow noise adds is left to the grid.
+    """
+    relative = level - np.median(level, axis=0) if len(level) > 3 else level
+    second = np.diff(relative, n=2, axis=1)
+    usable = seen[:, 2:] & seen[:, 1:-1] & seen[:, :-2]
+    white = float((second[usable] ** 2).mean()) / 6 if usable.any() else 0.01
+    return np.full(level.shape, max(white, 1e-8))
+
+
+def season_of(blocks: Blocks) -> Integers | None:
+    """Month of each block, where at least two years of months came before the change."""
+    if blocks.period != "month" or (~blocks.after).sum() < SEASON_NEEDS:
+        return None
+    return blocks.starts.month.to_numpy(np.int64) - 1

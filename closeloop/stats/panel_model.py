@@ -1,0 +1,270 @@
+"""The model behind the before/after test: a panel of logs whose noise is integrated out on a grid.
+
+The log level of unit s in block w is
+
+    z[s, w] = level[s] + block[w] + effect * after[w] * treated[s] + noise[s, w],
+
+with free block effects, random unit levels, sampling variance known from the counts, and slow noise that all units
+share in kind: tau_a^2 AR1(phi) + tau_i^2.  The treated unit may be noisier (k), may answer more or less to what moves
+every unit (loading), and may be drifting already (slope).  Nothing of this is chosen: each point of a small grid is
+weighted by its restricted likelihood (Harville 1977, JASA 72:320) and its prior mass, so that the effect is a mixture
+of normals from which estimate, interval and p value all come.
+
+The treated unit is predicted from its own past, which is what protects against regression to the mean when it was
+picked for being bad (Hauer et al. 2002, Transportation Research Record 1784).
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from closeloop.stats.panel_mixture import Mixture
+
+Array = npt.NDArray[np.floating[Any]]
+Flags = npt.NDArray[np.bool_]
+
+UNKNOWN_LEVEL = 4.0  # variance of a unit's log level when too few units tell it
+MISSING = 1e4  # sampling variance of a block without data
+NEGLIGIBLE = 1e-6  # grid points with less weight are dropped
+
+
+class Panel(NamedTuple):
+    """Logs of units x blocks, the treated unit in row 0; blocks without data have sampling variance `MISSING`."""
+
+    logs: Array
+    variance: Array
+    after: Flags
+    season: npt.NDArray[np.int64] | None = None  # season of each block, 0..11
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Grid values and their prior mass."""
+
+    values: tuple[float, ...]
+    mass: tuple[float, ...]
+
+
+PHI = Prior((0.3, 0.6, 0.95), (1 / 3, 1 / 3, 1 / 3))  # memory of the slow noise, per block
+SLOW_SD = Prior((0.03, 0.08, 0.20), (0.5, 0.25, 0.25))
+QUICK_SD = Prior((0.0, 0.03, 0.07, 0.14), (0.325, 0.25, 0.25, 0.175))
+TIMES = Prior((0.7, 1.0, 1.5, 2.5), (0.08, 0.80, 0.08, 0.04))
+SLOPE = Prior((0.0, 0.012, 0.025), (0.35, 0.50, 0.15))
+LOADING = Prior((0.0, 0.3), (0.8, 0.2))
+SEASON_VARIANCE = 0.15**2  # how far the seasons of a unit stray from those of all
+
+
+@dataclass(frozen=True)
+class TreatedPrior:
+    """What the treated unit may have of its own: noise (times), trend (sd per period), answer to shared movement."""
+
+    times: Prior = TIMES
+    slope: Prior = SLOPE
+    loading: Prior = LOADING
+
+
+ALONE = TreatedPrior()
+PLAIN = TreatedPrior(Prior((1.0,), (1.0,)), Prior((0.0,), (1.0,)), Prior((0.0,), (1.0,)))
+
+
+@lru_cache
+def prior_grid(prior: TreatedPrior) -> tuple[Array, Array]:
+    """Factors for residual, step, time and movement (slopes x loadings x 4), and the log mass of all points."""
+    slope, loading = np.meshgrid(prior.slope.values, prior.loading.values, indexing="ij")
+    scale = np.stack([np.ones_like(slope), np.ones_like(slope), slope, loading], axis=-1)
+    return scale, np.log(np.einsum("k,s,l->ksl", prior.times.mass, prior.slope.mass, prior.loading.mass))
+
+
+class Shared(NamedTuple):
+    """What the controls say, for each kind of noise (first axis)."""
+
+    noise: Array  # kinds x blocks x blocks
+    precision: Array  # kinds x controls x blocks x blocks
+    weighted: Array  # kinds x controls x blocks: precision times logs
+    logweight: Array  # kinds: restricted log likelihood of the controls
+
+
+class Common(NamedTuple):
+    """The block effects as the controls tell them, for each kind of noise."""
+
+    effect: Array  # kinds x blocks
+    covariance: Array  # kinds x blocks x blocks
+
+
+class Unit(NamedTuple):
+    """One unit to be judged: its logs, their fixed covariance and when it changed.
+
+    Logs and covariance may have a first axis that runs along with the kinds of noise.
+    """
+
+    logs: Array  # blocks
+    covariance: Array  # blocks x blocks: sampling noise, level, season
+    after: Flags
+    time: Array  # periods, 0 in the middle of the time before
+
+
+@lru_cache(maxsize=64)
+def noise_kinds(blocks: int) -> Array:
+    """Every covariance of the noise that the grid holds: kinds x blocks x blocks."""
+    lag = np.abs(np.subtract.outer(np.arange(blocks), np.arange(blocks)))
+    slow = [sd**2 * phi**lag for phi in PHI.values for sd in SLOW_SD.values]
+    kinds = np.array([a + sd**2 * np.eye(blocks) for a in slow for sd in QUICK_SD.values])
+    kinds.flags.writeable = False
+    return kinds
+
+
+def noise_logmass() -> Array:
+    """Log prior mass of every kind of noise, in the order of `noise_kinds`."""
+    return np.log(np.einsum("p,s,q->psq", PHI.mass, SLOW_SD.mass, QUICK_SD.mass)).ravel()
+
+
+def level_variance(panel: Panel) -> float:
+    """How much the levels of units differ, by moments; unknown below five controls."""
+    controls, variance = panel.logs[1:], panel.variance[1:]
+    if len(controls) < 5:
+        return UNKNOWN_LEVEL
+    seen = variance < MISSING
+    count = np.maximum(seen.sum(axis=1), 1)
+    level = (controls * seen).sum(axis=1) / count
+    noise = (variance * seen).sum(axis=1) / count**2
+    return float(max(level.var(ddof=1) - noise.mean(), 1e-3))
+
+
+def fixed_covariance(panel: Panel) -> Array:
+    """What does not depend on the kind of noise: units x blocks x blocks."""
+    blocks = panel.logs.shape[1]
+    fixed = panel.variance[:, :, None] * np.eye(blocks) + level_variance(panel)
+    if panel.season is not None:
+        fixed += SEASON_VARIANCE * (panel.season[:, None] == panel.season)
+    return fixed
+
+
+def listen(panel: Panel, noise: Array) -> Shared:
+    """Weigh the controls under each kind of noise."""
+    covariance = noise[:, None] + fixed_covariance(panel)[1:]
+    precision = np.linalg.inv(covariance)
+    weighted = np.einsum("bsij,sj->bsi", precision, panel.logs[1:])
+    fit = np.einsum("bsi,si->b", weighted, panel.logs[1:]) + log_det(covariance).sum(axis=1)
+    return Shared(noise, precision, weighted, -0.5 * fit)
+
+
+def log_det(covariance: Array) -> Array:
+    """Log determinants of a stack of covariances."""
+    factor = np.linalg.cholesky(covariance)
+    return 2 * np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+
+
+def block_effects(shared: Shared) -> Common:
+    """The free effect of every block from all controls; nothing without controls."""
+    kinds, controls, blocks = shared.weighted.shape
+    if controls == 0:
+        return Common(np.zeros((kinds, blocks)), np.zeros((kinds, blocks, blocks)))
+    return combine(shared.precision.sum(axis=1), shared.weighted.sum(axis=1))
+
+
+def without_each(shared: Shared) -> Common:
+    """The block effects with each control left out in turn (first axis), for one kind of noise."""
+    precision, weighted = shared.precision[0], shared.weighted[0]
+    return combine(precision.sum(axis=0) - precision, weighted.sum(axis=0) - weighted)
+
+
+def combine(precision: Array, weighted: Array) -> Common:
+    """Block effects from sums over controls."""
+    covariance = np.linalg.inv(precision)
+    return Common(np.einsum("bij,bj->bi", covariance, weighted), covariance)
+
+
+def control_logweight(shared: Shared, common: Common) -> Array:
+    """Restricted log likelihood of the controls, block effects integrated out."""
+    if shared.weighted.shape[1] == 0:
+        return np.zeros(len(shared.noise))
+    explained = np.einsum("bi,bi->b", shared.weighted.sum(axis=1), common.effect)
+    return shared.logweight + 0.5 * (explained + log_det(common.covariance))
+
+
+class Points(NamedTuple):
+    """Answer and log weight of every point: kinds x times x slopes x loadings."""
+
+    mean: Array
+    variance: Array
+    logweight: Array
+
+
+def judge(unit: Unit, common: Common, noise: Array, prior: TreatedPrior) -> Points:
+    """Estimate the effect on one unit at every point of the grid.
+
+    Slope and loading have normal priors, so they are integrated out of a 3 x 3 Gram matrix; only the noise of the
+    unit needs a factorisation for each point.
+    """
+    gram, logdet = whitened_gram(unit, common, noise, prior.times)
+    scale, logmass = prior_grid(prior)
+    gram = gram[:, :, None, None] * scale[..., None] * scale[..., None, :]
+    inner = gram[..., 1:, 1:] + np.diag([0.0, 1.0, 1.0])
+    cross = gram[..., 1:, 0]
+    inverse = np.linalg.inv(inner)
+    beta = (inverse @ cross[..., None])[..., 0]
+    misfit = gram[..., 0, 0] - (cross * beta).sum(axis=-1)
+    logweight = -0.5 * (logdet[:, :, None, None] + np.log(np.linalg.det(inner)) + misfit)
+    return Points(beta[..., 0], inverse[..., 0, 0], logweight + logmass)
+
+
+def whitened_gram(unit: Unit, common: Common, noise: Array, times: Prior) -> tuple[Array, Array]:
+    """Inner products of residual, step, time and common movement in the metric of the noise, and its log det."""
+    k = np.array(times.values)
+    covariance = k[:, None, None] ** 2 * noise[:, None] + (common.covariance + unit.covariance)[:, None]
+    factor = np.linalg.cholesky(covariance)
+    movement = common.effect - common.effect[:, ~unit.after].mean(axis=1, keepdims=True)
+    step, time = np.broadcast_arrays(unit.after.astype(float), unit.time)
+    rows = np.broadcast_to(np.stack([step, time]), (len(movement), 2, len(step)))
+    columns = np.concatenate([(unit.logs - common.effect)[:, None], rows, movement[:, None]], axis=1)
+    white = np.linalg.solve(factor, np.broadcast_to(columns.swapaxes(1, 2)[:, None], (*factor.shape[:3], 4)))
+    return white.swapaxes(-1, -2) @ white, 2 * np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+
+
+def time_from(after: Flags) -> Array:
+    """Periods counted from the middle of the time before the change."""
+    time = np.arange(len(after), dtype=float)
+    return time - time[~after].mean()
+
+
+def treated_unit(panel: Panel) -> Unit:
+    """Row 0 of the panel, to be judged."""
+    return Unit(panel.logs[0], fixed_covariance(panel)[0], panel.after, time_from(panel.after))
+
+
+class Fit(NamedTuple):
+    """Everything the grid said: kept so that the checks need not start again."""
+
+    panel: Panel
+    shared: Shared
+    common: Common
+    points: Points
+    kinds: Array  # weight of each kind of noise
+
+    def mixture(self) -> Mixture:
+        """The effect as one mixture of normals, in logs."""
+        return mix(self.points)
+
+
+def mix(points: Points) -> Mixture:
+    """Normalise the weights and drop what does not count."""
+    weight = np.exp(points.logweight - points.logweight.max()).ravel()
+    keep = weight > NEGLIGIBLE * weight.sum()
+    weight = weight[keep] / weight[keep].sum()
+    return Mixture(points.mean.ravel()[keep], np.sqrt(points.variance.ravel()[keep]), weight)
+
+
+def fit(panel: Panel) -> Fit:
+    """Integrate the noise out: the whole grid at once."""
+    noise = noise_kinds(panel.logs.shape[1])
+    shared = listen(panel, noise)
+    common = block_effects(shared)
+    points = judge(treated_unit(panel), common, noise, ALONE)
+    kind = control_logweight(shared, common) + noise_logmass()
+    logweight = points.logweight + kind[:, None, None, None]
+    points = points._replace(logweight=logweight)
+    kinds = np.exp(logweight - logweight.max()).sum(axis=(1, 2, 3))
+    return Fit(panel, shared, common, points, kinds / kinds.sum())

@@ -1,0 +1,83 @@
+"""The before/after result in plain sentences: what moved, how sure, and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from closeloop.stats.panel import BeforeAfter
+
+FEW_BLOCKS = 8  # before the change
+CLEAR = 0.05  # p value below which a check speaks up
+
+
+def reasons(result: BeforeAfter) -> Iterator[str]:
+    """Every sentence that belongs to the verdict, most important first."""
+    yield main_sentence(result)
+    yield from about_size(result)
+    yield from about_timing(result)
+    yield from about_comparison(result)
+
+
+def main_sentence(result: BeforeAfter) -> str:
+    """Effect, interval and p in one line."""
+    effect = result.effect
+    return (
+        f"{result.decision.capitalize()}: {effect.value:+.0%} ({effect.low:+.0%} to {effect.high:+.0%}) against what "
+        f"would have been, p = {result.p:.2g}, {result.blocks_before} {result.unit}s before "
+        f"and {result.blocks_after} after."
+    )
+
+
+def about_size(result: BeforeAfter) -> Iterator[str]:
+    """Whether the size matters, and what a plain comparison would have said."""
+    effect, worth = result.effect, result.worth
+    if max(abs(effect.low), abs(effect.high)) < worth:
+        yield f"Any effect is smaller than the {worth:.0%} that would matter."
+    elif result.decision == "no clear change":
+        yield f"Not shown, and not excluded: anything from {effect.low:+.0%} to {effect.high:+.0%}."
+    if abs(result.mix) >= 0.02:
+        yield f"The mix alone moved the plain figure by {result.mix:+.0%}; that is taken out."
+    if abs(np.log1p(max(result.naive, -0.99)) - result.log_ratio.value) > 0.05:
+        yield (
+            f"A plain before/after comparison would have said {result.naive:+.0%}; what moved all units, trends, "
+            "mix and the return from a bad spell are taken out."
+        )
+
+
+def about_timing(result: BeforeAfter) -> Iterator[str]:
+    """Looks before the review date, and short histories."""
+    if result.level < 0.049:
+        yield f"Looks before the review date are paid for: p must come below {result.level:.2g} at this one."
+    if result.decision == "too early" and result.review_date is not None:
+        yield f"The answer is due on {result.review_date:%Y-%m-%d}."
+    if result.blocks_before < FEW_BLOCKS:
+        yield f"Only {result.blocks_before} {result.unit}s before: the interval leans on the comparison units."
+
+
+def about_comparison(result: BeforeAfter) -> Iterator[str]:
+    """What the checks found."""
+    checks = result.checks
+    if checks is None:
+        return
+    if checks.pretrend_p < 0.10:
+        yield (
+            f"It was already moving by {checks.pretrend:+.1%} a {result.unit} before the change "
+            f"(p = {checks.pretrend_p:.2g})."
+        )
+    if checks.placebo_p and min(checks.placebo_p) < CLEAR / len(checks.placebo_p):
+        yield "The same test finds a change at an earlier date, when nothing was changed."
+    moved = sum(abs(z) > 1.96 for z in checks.control_z)
+    if checks.widening > 1.02:
+        yield (
+            f"Comparison units moved too ({moved} of {len(checks.control_z)} clearly): "
+            f"the interval is {checks.widening:.2f} times as wide."
+        )
+    low, high = checks.without_one
+    if high - low > 0.10:
+        yield f"It depends on the comparison: {np.expm1(low):+.0%} to {np.expm1(high):+.0%} as each unit is left out."
+    if result.volume_jumps:
+        yield f"Volume moved in {', '.join(result.volume_jumps)}: not a clean comparison."
