@@ -1,0 +1,111 @@
+"""Measure localisation on planted and quiet cubes: exact F1, false alarms, CPU seconds, memory.
+
+python benchmarks/localise/run.py S L C D incident --cubes 40 --seed 20000
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
+
+import ops_cubes
+import pandas as pd
+import riskloc_sets
+
+from closeloop.stats.localise import localise, localise_incident, localise_rates
+
+Truth = set[tuple[tuple[str, str], ...]]
+Case = tuple[pd.DataFrame, Truth]
+
+
+class Run(NamedTuple):
+    """How to draw one cube, and how to name its segments."""
+
+    draw: Callable[[int], Case]
+    name: Callable[[pd.DataFrame], list[dict[str, object]]]
+
+
+def values(letter: str, planted: bool) -> Run:
+    recipe = riskloc_sets.RECIPES[letter]
+    return Run(
+        partial(riskloc_sets.instance, recipe, planted=planted),
+        lambda t: [s.where for s in localise(t, dims=recipe.names, actual="v", expected="f")],
+    )
+
+
+def rates(letter: str, kind: str) -> Run:
+    def name(table: pd.DataFrame) -> list[dict[str, object]]:
+        found = localise_rates(table, dims=ops_cubes.NAMES, count="late", exposure="orders", current={"week": [8]})
+        return [s.where for s in found.segments]
+
+    return Run(lambda seed: ops_cubes.instance(ops_cubes.RECIPES[letter], seed, kind), name)
+
+
+def incidents() -> Run:
+    """Set D cut to four dimensions and its last week, with week 0 as a poor forecast."""
+    dims = ops_cubes.NAMES[:4]
+
+    def draw(seed: int) -> Case:
+        table, truth = ops_cubes.instance(ops_cubes.RECIPES["D"], seed, "planted")
+        sums = table.groupby([*dims, "week"], observed=True)[["orders", "late"]].sum().unstack("week")
+        now, old = sums.xs(8, axis=1, level="week"), sums.xs(0, axis=1, level="week")
+        forecast = (old["late"] / old["orders"]).fillna(0) * now["orders"]
+        kept = {s for s in truth if all(d in dims for d, _ in s)}
+        return now.assign(forecast=forecast).fillna(0).reset_index(), kept
+
+    def name(table: pd.DataFrame) -> list[dict[str, object]]:
+        found = localise_incident(table, dims=dims, count="late", exposure="orders", expected="forecast")
+        return [s.where for s in found.segments]
+
+    return Run(draw, name)
+
+
+def measure(label: str, run: Run, seeds: Iterable[int]) -> str:
+    """One row of the table."""
+    hits = named = planted = alarms = cubes = 0
+    spent: list[float] = []
+    for seed in seeds:
+        table, truth = run.draw(seed)
+        start = time.process_time()
+        found = {tuple(where.items()) for where in run.name(table)}
+        spent.append(time.process_time() - start)
+        hits, named, planted = hits + len(found & truth), named + len(found), planted + len(truth)
+        alarms, cubes = alarms + bool(found), cubes + 1
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    score = f"{2 * hits / (named + planted):.3f}" if planted else "-"
+    ratio = f"{hits / max(named, 1):.3f} | {hits / planted:.3f}" if planted else "- | -"
+    quiet = "-" if planted else f"{alarms}/{cubes}"
+    return (
+        f"| {label} | {cubes} | {score} | {ratio} | {quiet} "
+        f"| {sum(spent) / cubes:.2f} ({max(spent):.2f}) | {peak:.0f} |"
+    )
+
+
+def runs(name: str) -> dict[str, Run]:
+    if name in riskloc_sets.RECIPES:
+        quiet = {} if name == "H" else {f"{name} quiet": values(name, planted=False)}
+        return {name: values(name, planted=True)} | quiet
+    if name == "incident":
+        return {"incident": incidents()}
+    return {f"{name} {kind}": rates(name, kind) for kind in ("planted", "null", "mix")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sets", nargs="+", choices=["S", "L", "H", "C", "D", "incident"])
+    parser.add_argument("--cubes", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=20000)
+    options = parser.parse_args()
+    print("| set | cubes | F1 | precision | recall | false alarms | CPU s, mean (max) | peak RSS, MB |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name in options.sets:
+        for label, run in runs(name).items():
+            print(measure(label, run, range(options.seed, options.seed + options.cubes)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
