@@ -176,9 +176,7 @@ def _spread(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) ->
         levels = [_level(con, metric, pattern, f"{condition} AND {dim} = $v", {**values, "v": n}) for n in names]
         worse = [n for n, level in zip(names, levels, strict=True) if level.change > 0 and level.n_since >= 20]
         if len(names) > 1 and len(worse) == len(names):
-            found.append(
-                Evidence(f"It rose at every {dim} ({', '.join(names)}), so no one {dim} is to blame.", False)
-            )
+            found.append(Evidence(f"It rose at every {dim} ({', '.join(names)}), so it is no one {dim}.", True))
     return found
 
 
@@ -189,7 +187,7 @@ def _shown(metric: Metric, ratio: float) -> str:
 def _load(cube: Cube, pattern: Pattern, origin: Origin) -> Evidence | None:
     """Say whether the slice's part of the whole changed with the onset: a mix or load change beside it."""
     series = cube.of(pattern.metric)
-    if not pattern.slice.where:
+    if not pattern.slice.where or pattern.metric in ("cost_index", "return_rate"):
         return None
     part, whole = series.total[series.row(pattern.slice)], series.total[0]
     onset = next((i for i, week in enumerate(series.weeks) if week >= pattern.onset), len(series.weeks))

@@ -199,3 +199,7 @@ def main() -> None:
     except NotebookError as error:
         click.echo(f"closeloop: {error}", err=True)
         sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -156,9 +156,9 @@ def _sentence(
 
 def _next_step(change: Change, result: BeforeAfter) -> str:
     return {
-        "improved": "keep it, and look for the next slice in which it would help.",
-        "worsened": "revert it, and log what was learned.",
-        "no clear change": "do not count on it: revert it or try another cause, and close the entry.",
-        "too early": f"wait for the review on {day(change.review_date)}.",
-        "not comparable": "decide by judgement; name a comparison before the next change.",
+        "improved": "Keep it, and look for the next slice in which it would help.",
+        "worsened": "Revert it, and log what was learned.",
+        "no clear change": "Do not count on it: revert it or try another cause, and close the entry.",
+        "too early": f"Wait for the review on {day(change.review_date)}.",
+        "not comparable": "Decide by judgement; name a comparison before the next change.",
     }[result.decision]

@@ -81,8 +81,9 @@ class Loop:
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """What each shipped change did, oldest first."""
-        known = changes.shipped(self.changes, self.week + timedelta(days=6))
+        """What each shipped change did, the newest review first."""
+        shipped = changes.shipped(self.changes, self.week + timedelta(days=6))
+        known = sorted(shipped, key=lambda change: change.review_date, reverse=True)
         return self._once(
             "verdicts.json",
             tuple[Verdict, ...],
@@ -200,15 +201,15 @@ def open_week(source_folder: str, week: str = "", data: str = "", out: str = "")
 
 
 def _run_key(merchant: source.Source, log: Path) -> str:
-    """Name a run by what can change its result beside the data: the code, the log, the vocabulary."""
-    files = [path for path in (log, Path(merchant.vocabulary)) if path.is_file()]
+    """Name a run by what can change its result beside the data: the code, the settings, the log, the words."""
+    files = [path for path in (log.with_name("source.yml"), log, Path(merchant.vocabulary)) if path.is_file()]
     return project.digest(*files)[:8] + project.code_digest()[:8]
 
 
 def read_source(where: Path, data: Path | None = None) -> source.Source:
     """Read a source folder; the demo merchant's files are written first where they are missing."""
     merchant = source.read(where, data)
-    if merchant.made_by == "demo" and not merchant.folder.is_dir():
+    if merchant.made_by == "demo" and not data and not merchant.folder.is_dir():
         _write_demo(merchant.folder)
     return merchant
 

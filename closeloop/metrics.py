@@ -146,7 +146,7 @@ METRICS: tuple[Metric, ...] = (
         label="On-time delivery",
         question="Do parcels reach their first delivery attempt by the promised day?",
         view="parcel_facts",
-        at="promised_date",
+        at="greatest(promised_date, coalesce(label_at, handed_over_at)::DATE)",
         rows="handed_over_at IS NOT NULL OR label_at IS NOT NULL",
         bad="(attempt_at IS NULL OR attempt_at::DATE > promised_date)::INT",
         total="1",
@@ -156,7 +156,8 @@ METRICS: tuple[Metric, ...] = (
         complete_after=SCAN_LAG_DAYS,
         needs=("orders.promised_date", "parcel_facts.attempt_at"),
         dims=PARCEL_SLICES,
-        definition="parcels attempted by the day promised at checkout / parcels whose promise fell due;"
+        definition="parcels attempted by the day promised at checkout / parcels whose promise fell due"
+        " (or that were labelled after it, in the week of the label);"
         " overdue parcels that are still under way count as late",
     ),
     Metric(

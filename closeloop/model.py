@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
+
+from closeloop.slices import Slice
 
 Better = Literal["higher", "lower"]
 MetricKind = Literal["share", "mean", "index"]
@@ -24,25 +25,6 @@ KpiState = Literal["normal", "better", "worse", "no data"]
 Decision = Literal["improved", "worsened", "no clear change", "too early", "not comparable"]
 
 
-SPOKEN = {
-    "carrier": "{}",
-    "service": "{}",
-    "sku": "SKU {}",
-    "category": "{}",
-    "channel": "{}",
-    "complexity": "orders of {}",
-    "package_type": "{}",
-    "weight_band": "of {}",
-    "warehouse": "from {}",
-    "region": "into {}",
-    "state": "into {}",
-    "zone": "zone {}",
-    "weekday": "ordered on a {}",
-    "campaign": "of campaign {}",
-}
-"""How a condition sounds in a sentence, in the order in which people say it."""
-
-
 @dataclass(frozen=True)
 class Estimate:
     """A number with its 95 % interval."""
@@ -55,55 +37,6 @@ class Estimate:
     def is_clear(self) -> bool:
         """Whether the interval leaves zero out."""
         return self.low > 0 or self.high < 0
-
-
-@dataclass(frozen=True, order=True)
-class Slice:
-    """A part of the parcels, orders or lines: sorted (dimension, value) pairs; `()` is everything."""
-
-    where: tuple[tuple[str, str], ...] = ()
-
-    @staticmethod
-    def of(conditions: Iterable[tuple[str, str]]) -> Slice:
-        """Make a slice from (dimension, value) conditions in any order."""
-        return Slice(tuple(sorted(conditions)))
-
-    @staticmethod
-    def parse(text: str) -> Slice:
-        """Read `carrier = FedEx & zone = 7`, the form in which a slice prints itself.
-
-        Raises ValueError when a condition has no `=`.
-        """
-        if text.strip() in ("", "everything"):
-            return Slice()
-        parts = [part.partition("=") for part in text.split(" & ")]
-        if any(not sign or not name.strip() for name, sign, _ in parts):
-            raise ValueError(f"slice {text!r}: each condition is 'dimension = value', joined by ' & '")
-        return Slice.of((name.strip(), value.strip()) for name, _, value in parts)
-
-    def __str__(self) -> str:
-        return " & ".join(f"{name} = {value}" for name, value in self.where) or "everything"
-
-    @property
-    def spoken(self) -> str:
-        """Name the slice inside a sentence: `FedEx Ground into West South Central`."""
-        named = dict(self.where)
-        known = [SPOKEN[dim].format(named.pop(dim)) for dim in SPOKEN if dim in named]
-        return " ".join([*known, *(f"{dim} {value}" for dim, value in named.items())]) or "all orders and parcels"
-
-    @property
-    def dims(self) -> tuple[str, ...]:
-        """The dimensions that the slice fixes."""
-        return tuple(name for name, _ in self.where)
-
-    def contains(self, other: Slice) -> bool:
-        """Whether every row of `other` is also in this slice."""
-        return set(self.where) <= set(other.where)
-
-    def overlaps(self, other: Slice) -> bool:
-        """Whether some row could be in both: no dimension is fixed to two values."""
-        mine = dict(self.where)
-        return all(mine.get(name, value) == value for name, value in other.where)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ MIN_COST_SHARE = 0.02
 MIN_COST_OF_ALL = 0.001
 """For money: the share of the whole merchant's cost that the excess must be."""
 
+WORSE = 1.2
+"""A pattern is worse when it is surely this many times what it was the week before."""
+
 REPLAY_WEEKS = 16
 """Weeks that are scanned again to tell since when a pattern has been seen."""
 
@@ -269,7 +272,7 @@ def _identify(pattern: Pattern, before: tuple[Pattern, ...]) -> Pattern:
     for old in before:
         nested = old.slice.contains(pattern.slice) or pattern.slice.contains(old.slice)
         if nested and old.metric == pattern.metric:
-            worse = pattern.excess.low > old.excess.value
+            worse = pattern.excess.low > WORSE * old.excess.value
             return replace(pattern, id=old.id, first_seen=old.first_seen, status="worse" if worse else "continuing")
     name = stable_id("P", pattern.metric, pattern.slice)
     return replace(pattern, id=name, first_seen=pattern.week, status="new")

@@ -26,8 +26,9 @@ LEVELS = (
 
 
 def kpis(cube: Cube) -> tuple[Kpi, ...]:
-    """Return each metric's newest final week beside its own past."""
-    return tuple(_kpi(series) for series in cube.series if series.weeks)
+    """Return each metric's newest final week beside its own past: the lead first, then what is not normal."""
+    found = [_kpi(series) for series in cube.series if series.weeks]
+    return tuple(sorted(found, key=lambda kpi: (kpi.metric != LEAD, kpi.state == "normal")))
 
 
 def _kpi(series: Series) -> Kpi:
@@ -46,7 +47,8 @@ def _last_final(series: Series) -> date | None:
 
 
 def _state(metric: Metric, point: Point) -> KpiState:
-    if point.low <= point.value <= point.high:
+    said = {measured(value, metric.shown_unit) for value in (point.value, point.low, point.high)}
+    if point.low <= point.value <= point.high or len(said) == 1:
         return "normal"
     above = point.value > point.high
     return "better" if above == (metric.better == "higher") else "worse"

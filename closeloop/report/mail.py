@@ -22,6 +22,7 @@ from closeloop.report.sections import pattern_alt, verdict_alt
 from closeloop.report.wording import DECISIONS, NOTHING, STATES, environment, lines, own_week
 
 MOST_PATTERNS, MOST_KPIS, CHART_WIDTH = 5, 3, 560
+MOST_VERDICTS = 3
 MOST_HTML_BYTES = 60_000
 """Gmail cuts messages off at about 102 KB of HTML; this leaves room for what relays add."""
 
@@ -129,7 +130,7 @@ def _said(findings: Findings, identity: str, attached: bool) -> dict[str, object
         "patterns": [_pattern(pattern) for pattern in findings.patterns[:MOST_PATTERNS]],
         "more": f"{words.plural(rest, 'more pattern')} on the page." if rest > 0 else "",
         "resolved": [_pattern(pattern) for pattern in findings.resolved[:MOST_PATTERNS]],
-        "verdicts": [_verdict(verdict) for verdict in findings.verdicts],
+        "verdicts": [_verdict(verdict) for verdict in findings.verdicts[:MOST_VERDICTS]],
         "pattern_chart": _pattern_picture(findings, identity),
         "verdict_chart": _verdict_picture(findings, identity),
         "closing": _closing(findings, attached),
@@ -162,7 +163,6 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
         "decision": DECISIONS[verdict.decision],
         "change": lines(verdict.change.change_shipped).rstrip("."),
         "sentence": lines(verdict.sentence),
-        "avoided": lines(words.avoided(verdict.avoided, verdict.unit)) if verdict.avoided else "",
         "next_step": lines(verdict.next_step),
     }
 

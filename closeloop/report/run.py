@@ -107,7 +107,10 @@ def check_parameters(stem: str, given: Mapping[str, object]) -> dict[str, object
     """Join the parameter file with what is given; raises ValueError for names the notebook lacks."""
     path = parameter_file(stem)
     known = papermill.inspect_notebook(str(notebook(stem)))
-    named = cast("dict[str, object]", yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    named = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(named, dict):
+        raise ValueError(f"{path}: write one 'name: value' a line")
+    named = cast("dict[str, object]", named)
     for name, value in named.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -163,7 +166,7 @@ def _failure(stem: str, target: Path, error: PapermillExecutionError) -> str:
     kept = project.cache() / "failed" / f"{stem}.ipynb"
     kept.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(target, kept)
-    names = [p.relative_to(project.root()) for p in (notebook(stem), parameter_file(stem), kept)]
+    names = [os.path.relpath(p, project.root()) for p in (notebook(stem), parameter_file(stem), kept)]
     return (
         f"{names[0]}, cell {error.exec_count}: {error.ename}: {error.evalue}\n"
         f"  parameters: {names[1]}\n  the notebook as it stopped: {names[2]}"

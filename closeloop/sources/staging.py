@@ -6,10 +6,18 @@ import duckdb
 
 from closeloop.model import Quarantine, TableCount
 from closeloop.sources.source import Source
-from closeloop.tables import MEND, SQL_TYPE, TABLES, Column, Table
+from closeloop.tables import MEND, SQL_TYPE, TABLES, Column, Kind, Table
 
 OFFSET = r"(:\d{2}(?:\.\d+)?) ?([+-]\d{2}):?(\d{2})$"
 """A UTC offset written without a colon, as Shopify does: 09:14:20 -0500."""
+
+UNSOUND: dict[Kind, str] = {
+    "instant": "NOT isfinite({0})",
+    "date": "NOT isfinite({0})",
+    "number": "NOT isfinite({0})",
+    "whole": "TRY_CAST(raw_{0} AS DOUBLE) <> {0}",
+}
+"""What DuckDB lets pass, but no such value is: infinity, not-a-number, a fraction rounded."""
 
 UNREADABLE = "the line does not have the columns of its file"
 
@@ -102,7 +110,8 @@ def _faults_sql(table: Table, given: dict[str, str]) -> str:
     cases = [case for column in table.columns for case in _column_cases(column, column.name in given)]
     if table.key:
         key = ", ".join(table.key)
-        again = f"row_number() OVER (PARTITION BY {key} ORDER BY _order) > 1"
+        faulty = " OR ".join(f"coalesce({condition}, false)" for condition, *_ in cases)
+        again = f"row_number() OVER (PARTITION BY {key}, ({faulty}) ORDER BY _order) > 1"
         rule = f"{key} was seen before"
         cases.append((again, table.key[0], rule, "keep one row per key; the first was used"))
     whens = " ".join(
@@ -120,7 +129,8 @@ def _raw(column: str, given: dict[str, str]) -> str:
 def _column_cases(column: Column, given: bool) -> list[tuple[str, str, str, str]]:
     name, cases = column.name, list[tuple[str, str, str, str]]()
     if given and column.kind != "text":
-        wrong = f"{name} IS NULL AND nullif(trim(raw_{name}), '') IS NOT NULL"
+        unsound = UNSOUND.get(column.kind, "false").format(name)
+        wrong = f"({name} IS NULL OR {unsound}) AND nullif(trim(raw_{name}), '') IS NOT NULL"
         cases.append(
             (wrong, name, f"not {'an' if column.kind == 'instant' else 'a'} {column.kind}", MEND[column.kind])
         )

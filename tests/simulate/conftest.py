@@ -41,9 +41,7 @@ def parcels(files) -> pd.DataFrame:
     """One row per live outbound label, joined to its order and its scans from the files alone."""
     heads = order_heads(files.shopify)
     labels = files.shipstation
-    live = labels[
-        (labels["Shipment - Void Flag"] == "False") & (labels["Return - Return Label Flag"] == "False")
-    ]
+    live = labels[(labels["Shipment - Void Flag"] == "False") & (labels["Return - Return Label Flag"] == "False")]
     frame = pd.DataFrame(
         {
             "name": "#" + live["Order - Number"],

@@ -103,9 +103,9 @@ def test_return_factor_multiplies_the_rate(plain):
         back = world.returns["sku"].str.startswith("HOM") & late_rows(world.returns, "requested_at")
         return back.sum() / sold.sum()
 
-    assert rate(
-        merchant(Effect("return_factor", where(category="home"), MIDDLE, None, 2.5))
-    ) == pytest.approx(2.5 * rate(plain), rel=0.3)
+    assert rate(merchant(Effect("return_factor", where(category="home"), MIDDLE, None, 2.5))) == pytest.approx(
+        2.5 * rate(plain), rel=0.3
+    )
 
 
 @pytest.mark.parametrize(("kind", "size"), [("exception_factor", 4.0), ("exception_add", 0.12)])

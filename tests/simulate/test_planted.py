@@ -63,16 +63,10 @@ def test_staffing_dip_touches_one_week_of_one_warehouse(parcels):
 
 def test_one_lane_of_one_carrier_is_two_days_slower(parcels):
     days = hours(parcels["attempt"] - parcels["accepted"]) / 24
-    lane = (
-        (parcels["service"] == "FedEx Ground") & (parcels["warehouse"] == "NV") & parcels["state"].isin(SOUTH)
-    )
-    other_carrier = (
-        (parcels["carrier"] != "FedEx") & (parcels["warehouse"] == "NV") & parcels["state"].isin(SOUTH)
-    )
+    lane = (parcels["service"] == "FedEx Ground") & (parcels["warehouse"] == "NV") & parcels["state"].isin(SOUTH)
+    other_carrier = (parcels["carrier"] != "FedEx") & (parcels["warehouse"] == "NV") & parcels["state"].isin(SOUTH)
     other_lane = (
-        (parcels["service"] == "FedEx Ground")
-        & (parcels["warehouse"] == "NV")
-        & ~parcels["state"].isin(SOUTH)
+        (parcels["service"] == "FedEx Ground") & (parcels["warehouse"] == "NV") & ~parcels["state"].isin(SOUTH)
     )
     bounds = ("2026-08-24", "2026-10-26", "2026-11-13")
     change = []
@@ -123,9 +117,7 @@ def test_ups_costs_more_by_mix_alone(parcels):
     mean = ups.groupby("after")["cost"].mean()
     assert mean[True] / mean[False] > 1.03
     ups["pounds"] = np.where(ups["ounces"] <= 16, np.ceil(ups["ounces"] / 4) / 4, np.ceil(ups["ounces"] / 16))
-    cell = (
-        ups.groupby(["service", "zone", "pounds", "after"])["cost"].agg(["mean", "size"]).unstack().dropna()
-    )
+    cell = ups.groupby(["service", "zone", "pounds", "after"])["cost"].agg(["mean", "size"]).unstack().dropna()
     weight = cell["size"].min(axis=1)
     index = (cell["mean"][True] * weight).sum() / (cell["mean"][False] * weight).sum()
     assert abs(index - 1) < 0.015
@@ -146,9 +138,7 @@ def sku_rates(files, sku: str) -> pd.DataFrame:
         }
     )
     table["per_week"] = np.where(table["after"], 1 / 3, 1 / 7)
-    return table.groupby("after").agg(
-        sold=("per_week", "sum"), back=("back", "mean"), small=("small", "mean")
-    )
+    return table.groupby("after").agg(sold=("per_week", "sum"), back=("back", "mean"), small=("small", "mean"))
 
 
 def test_jacket_returns_triple_for_size(files):
