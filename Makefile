@@ -49,4 +49,4 @@ $(READY): pyproject.toml uv.lock | $(filter .tools/%,$(UV))
 	@touch $@
 
 .tools/bin/uv:
-	@python3 -m pip install --quiet --disable-pip-version-check --target .tools uv==$(UV_VERSION)
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools uv==$(UV_VERSION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -209,17 +210,24 @@ def _run_key(merchant: source.Source, log: Path) -> str:
 def read_source(where: Path, data: Path | None = None) -> source.Source:
     """Read a source folder; the demo merchant's files are written first where they are missing."""
     merchant = source.read(where, data)
-    if merchant.made_by == "demo" and not data and not merchant.folder.is_dir():
+    if merchant.made_by == "demo" and not data:
         _write_demo(merchant.folder)
     return merchant
 
 
 def _write_demo(folder: Path) -> None:
-    """Write the demo merchant whole or not at all."""
+    """Write the demo merchant, whole or not at all, unless this code has written it before."""
     from closeloop import simulate  # only the demo needs the simulator
 
+    code = project.digest(*sorted((project.PACKAGE / "simulate").glob("*.py")))
+    stamp = folder / "answers" / "written_by.txt"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == code:
+        return
     draft = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
     simulate.write_exports(simulate.simulate(simulate.DEMO), draft)
+    (draft / stamp.relative_to(folder)).write_text(code, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ SPOKEN = {
 }
 """How a condition sounds in a sentence, in the order in which people say it."""
 
+NEXT = re.compile(rf" & (?=\s*(?:\w+\s*=|(?:{'|'.join(SPOKEN)})\b))")
+"""What stands between two conditions: not the ` & ` of `category = Home & Garden`."""
+
 
 @dataclass(frozen=True, order=True)
 class Slice:
@@ -43,7 +47,7 @@ class Slice:
         """
         if text.strip() in ("", "everything"):
             return Slice()
-        parts = [part.partition("=") for part in text.split(" & ")]
+        parts = [part.partition("=") for part in NEXT.split(text)]
         if any(not sign or not name.strip() for name, sign, _ in parts):
             raise ValueError(f"slice {text!r}: each condition is 'dimension = value', joined by ' & '")
         return Slice.of((name.strip(), value.strip()) for name, _, value in parts)

@@ -56,7 +56,7 @@ def read(where: Path, data: Path | None = None) -> Source:
     path = where / "source.yml"
     if not path.is_file():
         raise ValueError(f"{where}: there is no source.yml; see 'Use your own data' in README.md")
-    settings = cast("dict[str, Any]", yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    settings = _settings(path)
     _check_keys(path, settings)
     folder = data or (where / str(settings.get("folder", "."))).resolve()
     settings.pop("folder", None)
@@ -71,6 +71,16 @@ def read(where: Path, data: Path | None = None) -> Source:
         selects=_selects(where),
         **given,
     )
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: this is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path}: write one 'key: value' a line, such as 'timezone: Europe/Berlin'")
+    return cast("dict[str, Any]", settings)
 
 
 def _check_keys(path: Path, settings: dict[str, Any]) -> None:
@@ -89,8 +99,10 @@ def _check_keys(path: Path, settings: dict[str, Any]) -> None:
 def _check_values(path: Path, settings: dict[str, Any]) -> None:
     try:
         ZoneInfo(str(settings["timezone"]))
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"{path}: timezone {settings['timezone']!r} is not an IANA zone") from error
+    if not isinstance(settings["files"], dict):
+        raise ValueError(f"{path}: files: write 'name: path' for each file, such as 'shopify: orders.csv'")
     for day in settings.get("working_days", ()):
         if day not in WEEKDAYS:
             raise ValueError(f"{path}: working_days has {day!r}; allowed: {', '.join(WEEKDAYS)}")
@@ -100,6 +112,8 @@ def _files(path: Path, entries: dict[str, Any]) -> tuple[SourceFile, ...]:
     found: list[SourceFile] = []
     for name, entry in entries.items():
         spec = {"path": entry} if isinstance(entry, str) else dict(entry)
+        if not spec.get("path"):
+            raise ValueError(f"{path}: files.{name}: give its path")
         kind = str(spec.get("format") or Path(spec["path"]).suffix.lstrip("."))
         if kind not in FORMATS:
             raise ValueError(f"{path}: files.{name}: format {kind!r}; allowed: {', '.join(FORMATS)}")
