@@ -26,6 +26,9 @@ MILESTONES = (
     ("attempt_at", "first attempt"),
 )
 
+PROMISE_SHARE = 0.5
+"""The part of the added late parcels that an unchanged promise must spare to be the candidate."""
+
 LONGEST_STAGE_H = 30 * 24
 """Hours at which one stage of one parcel is capped, so that a lost parcel does not carry the mean."""
 
@@ -56,7 +59,8 @@ def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern) -> Caus
     reasons = _return_reasons(con, pattern) if metric.id == "return_rate" else None
     stage, weight = _main_stage(stages)
     origin = _origin(metric, pattern, stage, promise)
-    evidence = [*compared, *(e for e in (_load(cube, pattern, origin), promise, reasons) if e)]
+    told = promise.evidence if promise else None
+    evidence = [*compared, *(e for e in (_load(cube, pattern, origin), told, reasons) if e)]
     if metric.kind == "index":
         stage, weight = "price", 1.0 if origin != "undecided" else 0.5
     return Cause(
@@ -202,21 +206,40 @@ def _load(cube: Cube, pattern: Pattern, origin: Origin) -> Evidence | None:
     return Evidence(steady, not load_matters)
 
 
-def _promise(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Evidence | None:
-    """Tell a shortened promise from slower parcels."""
+@dataclass(frozen=True)
+class Promise:
+    """Whether a shorter promise, rather than slower parcels, makes parcels late."""
+
+    to_blame: bool
+    evidence: Evidence
+
+
+def _promise(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Promise:
+    """Tell a shortened promise from slower parcels: how many would be late had the promise stayed?"""
     condition, values = _condition(pattern.slice)
     row = con.execute(
         f"""
-        SELECT avg(promised_date - ordered_at::DATE) FILTER (promised_date < $onset),
-               avg(promised_date - ordered_at::DATE) FILTER (promised_date >= $onset)
-        FROM parcel_facts WHERE {condition} AND promised_date BETWEEN $start AND $end
+        WITH due AS (
+            SELECT *, promised_date >= $onset AS since, promised_date - ordered_at::DATE AS promise
+            FROM parcel_facts WHERE ({condition}) AND promised_date BETWEEN $start AND $end
+        ), usual AS (SELECT avg(promise) FILTER (NOT since) AS before, avg(promise) FILTER (since) AS now FROM due)
+        SELECT any_value(before), any_value(now),
+               avg((attempt_at IS NULL OR attempt_at::DATE > promised_date)::INT) FILTER (NOT since),
+               avg((attempt_at IS NULL OR attempt_at::DATE > promised_date)::INT) FILTER (since),
+               avg((attempt_at IS NULL
+                    OR attempt_at::DATE > promised_date + greatest(0, round(before - now))::INT)::INT) FILTER (since)
+        FROM due, usual
         """,
         {**values, **_dates(pattern)},
     ).fetchone()
-    before, since = (float(v) if v is not None else 0.0 for v in row or (None, None))
-    if since < 0.85 * before:
-        return Evidence(f"The promise itself became shorter: {before:.1f} days before, {since:.1f} since.", True)
-    return Evidence(f"The promise was not shortened ({before:.1f} days before, {since:.1f} since).", True)
+    before, now, late_before, late, late_if_kept = (float(v) if v is not None else 0.0 for v in row or (None,) * 5)
+    spared = (late - late_if_kept) / max(late - late_before, 1e-9)
+    lengths = f"{before:.1f} days before, {now:.1f} since"
+    if spared >= PROMISE_SHARE:
+        told = f"The promise itself became shorter ({lengths}); had it stayed, {share(late_if_kept)} would be late."
+        return Promise(True, Evidence(told, True))
+    kept = f"The promise ({lengths}) does not explain it: had it stayed, {share(late_if_kept)} would still be late."
+    return Promise(False, Evidence(kept, True))
 
 
 def _return_reasons(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Evidence | None:
@@ -241,9 +264,9 @@ def _main_stage(stages: tuple[Stage, ...]) -> tuple[str, float]:
     return top.name, top.excess / grown
 
 
-def _origin(metric: Metric, pattern: Pattern, stage: str, promise: Evidence | None) -> Origin:
+def _origin(metric: Metric, pattern: Pattern, stage: str, promise: Promise | None) -> Origin:
     dims = set(pattern.slice.dims)
-    if promise and promise.supports:
+    if promise and promise.to_blame:
         return "workflow"
     if metric.kind == "index":
         return "carrier" if dims & {"carrier", "service"} else "undecided"
@@ -263,10 +286,10 @@ def _sentence(pattern: Pattern, origin: Origin, stage: str, stages: tuple[Stage,
     where = f"{who} for {pattern.slice.spoken}, since the week of {since}"
     if step is None or step.excess <= 0:
         return f"{where}."
-    return (
-        f"{where}: {stage} takes {step.since:.0f} hours instead of {step.before:.0f},"
-        f" while elsewhere it takes {step.elsewhere_since:.0f} ({step.elsewhere_before:.0f} before)."
-    )
+    hours = f"{where}: {stage} takes {step.since:.0f} hours instead of {step.before:.0f}"
+    if not pattern.slice.where:
+        return f"{hours}."
+    return f"{hours}, while elsewhere it takes {step.elsewhere_since:.0f} ({step.elsewhere_before:.0f} before)."
 
 
 def _article(origin: Origin) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from closeloop.model import Metric
 
-ORDER_SLICES = ("channel", "complexity", "region", "state", "weekday", "campaign")
+ORDER_SLICES = ("channel", "complexity", "warehouse", "region", "state", "weekday", "campaign")
 PARCEL_SLICES = (
     "carrier", "service", "warehouse", "zone", "region", "state", "package_type", "weight_band",
     "channel", "complexity", "weekday",

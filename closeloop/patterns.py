@@ -28,14 +28,23 @@ LONGEST_WEEKS = 12
 Q = 0.05
 """False discovery rate over all slices, metrics and windows of one week's scan."""
 
+STILL_UP = 0.4
+"""The part of its rise that the newest weeks of a window must show: a spell that ended is no pattern."""
+
 MOST_PATTERNS = 5
 """Patterns of one metric that a week's report can show."""
 
 MIN_EXPOSURE = 20
 """Rows a week below which a slice is not tested: it could not tell."""
 
-MIN_EXCESS = 3.0
+MIN_EXCESS = 5.0
 """Excess a week below which a rise is not worth a person's attention."""
+
+MIN_RATIO = 1.2
+"""How many times the expected a rise must be to be worth it."""
+
+MIN_SHARE_OF_ALL = 0.001
+"""The part of all the merchant's rows in a week that the excess must be."""
 
 MIN_COST_SHARE = 0.02
 """For money: the share of the slice's cost that the excess must be."""
@@ -48,6 +57,9 @@ WORSE = 1.2
 
 REPLAY_WEEKS = 16
 """Weeks that are scanned again to tell since when a pattern has been seen."""
+
+STRANGERS = 3
+"""The distance of two patterns that have nothing to do with each other."""
 
 UNNAMED = {"unknown", "none"}
 """Values that name nothing one could act on."""
@@ -62,6 +74,7 @@ class Scan:
     """One metric's slices, each tested at its best window; `p` pays for the choice of window."""
 
     series: Series
+    strain: Floats
     window: NDArray[np.int_]
     best: Rise
     p: Floats
@@ -79,11 +92,12 @@ class Found:
 def find(con: duckdb.DuckDBPyConnection, cube: Cube) -> Found:
     """Scan the newest weeks, then the weeks before, to say what is new, continuing, worse or resolved."""
     leaves: dict[str, Leaves] = {}
+    strains = {s.metric.id: strain_of(s.until(cube.week)) for s in cube.series if s.metric.dims}
     before, resolved, tests = tuple[Pattern, ...](), tuple[Pattern, ...](), 0
     for back in range(REPLAY_WEEKS - 1, -1, -1):
         week = cube.week - timedelta(weeks=back)
-        now, tests = _scan_week(con, cube, week, leaves)
-        patterns = tuple(_identify(pattern, before) for pattern in now)
+        now, tests = _scan_week(con, cube, week, strains, leaves)
+        patterns = _identified(now, before)
         names = {pattern.id for pattern in patterns}
         resolved = tuple(replace(p, status="resolved") for p in before if p.id not in names)
         before = patterns
@@ -91,22 +105,47 @@ def find(con: duckdb.DuckDBPyConnection, cube: Cube) -> Found:
 
 
 def _scan_week(
-    con: duckdb.DuckDBPyConnection, cube: Cube, week: date, leaves: dict[str, Leaves]
+    con: duckdb.DuckDBPyConnection, cube: Cube, week: date, strains: dict[str, Strain], leaves: dict[str, Leaves]
 ) -> tuple[list[Pattern], int]:
     finals = [s.until(week) for s in cube.series if s.metric.dims]
-    scans = [scan(_large_enough(series)) for series in finals if series.weeks]
+    large = [_large_enough(series) for series in finals if series.weeks]
+    scans = [scan(series, strains[series.metric.id].of(series)) for series in large]
     found = [p for s in scans for p in _explain(con, s, week, leaves)]
     return _one_problem_once(sorted(found, key=lambda p: p.p)), sum(len(s.p) for s in scans) * len(WINDOWS)
 
 
-def scan(series: Series) -> Scan:
-    """Test every slice over all windows."""
+@dataclass(frozen=True)
+class Strain:
+    """How much more one metric's slices moved in the past than their errors say, by slice."""
+
+    factor: dict[Slice, Floats]
+
+    def of(self, series: Series) -> Floats:
+        """Return windows x slices; a slice that was too small to tell gets the usual factor."""
+        unknown = np.full(len(WINDOWS), level_shift.UNKNOWN_STRAIN)
+        return np.stack([self.factor.get(where, unknown) for where in series.slices], axis=1)
+
+
+def strain_of(series: Series) -> Strain:
+    """Learn from the weeks before the newest ones how far each kind of slice wanders by itself."""
+    large = _large_enough(series)
+    binomial, dims = series.metric.kind == "share", [where.dims for where in large.slices]
+    factors = [level_shift.strain(large.bad, large.total, w, dims, binomial=binomial) for w in WINDOWS]
+    return Strain(dict(zip(large.slices, np.stack(factors, axis=1), strict=True)))
+
+
+def scan(series: Series, strain: Floats) -> Scan:
+    """Test every slice over all windows; `strain` is windows x slices."""
     binomial = series.metric.kind == "share"
-    rises = [rise(series.bad, series.total, w, binomial=binomial) for w in WINDOWS]
+    rises = [
+        rise(series.bad, series.total, window, binomial=binomial, strain=strain[i])
+        for i, window in enumerate(WINDOWS)
+    ]
     choice = np.stack([r.p for r in rises]).argmin(axis=0)
     rows = np.arange(len(choice))
     best = Rise(*(np.stack(field)[choice, rows] for field in zip(*rises, strict=True)))
-    return Scan(series, np.asarray(WINDOWS)[choice], best, np.minimum(1.0, best.p * len(WINDOWS)))
+    p = np.minimum(1.0, best.p * len(WINDOWS))
+    return Scan(series, strain, np.asarray(WINDOWS)[choice], best, p)
 
 
 def _large_enough(series: Series) -> Series:
@@ -137,7 +176,7 @@ def _explain(con: duckdb.DuckDBPyConnection, first: Scan, week: date, leaves: di
             break
         best = max(worth, key=lambda i: (_score(rest, i), -i))
         pattern = _pattern(rest, first, best, week)
-        rest = scan(_without(con, rest, best, candidates, leaves))
+        rest = scan(_without(con, rest, best, candidates, leaves), rest.strain)
         still = np.intersect1d(_discoveries(rest.p), candidates)
         gone = [first.series.slices[i] for i in np.setdiff1d(open_ones, still) if i != best]
         found.append(replace(pattern, folded=tuple(w for w in gone if w.overlaps(pattern.slice))[:12]))
@@ -145,14 +184,28 @@ def _explain(con: duckdb.DuckDBPyConnection, first: Scan, week: date, leaves: di
     return found
 
 
+def _goes_on(scan_: Scan, row: int) -> bool:
+    """Tell whether the newest one or two weeks of the window are still up, not only the older ones."""
+    newer = slice(-max(1, min(2, int(scan_.window[row]) // 2)), None)
+    series = scan_.series
+    usual = float(scan_.best.expected[row] / scan_.best.total[row])
+    whole = float(scan_.best.observed[row] / scan_.best.total[row]) - usual
+    n = float(series.total[row, newer].sum())
+    return n > 0 and float(series.bad[row, newer].sum()) / n - usual >= STILL_UP * whole
+
+
 def _worth(scan_: Scan, row: int) -> bool:
+    if not _goes_on(scan_, row):
+        return False
     excess = float(scan_.best.observed[row] - scan_.best.expected[row])
     if scan_.series.metric.kind == "index":
         per_week = excess / int(scan_.window[row])
         whole = float(scan_.series.bad[0, -8:].mean())
         own = MIN_COST_SHARE * float(scan_.best.expected[row])
         return excess >= own and per_week >= MIN_COST_OF_ALL * whole
-    return excess / int(scan_.window[row]) >= MIN_EXCESS
+    floor = max(MIN_EXCESS, MIN_SHARE_OF_ALL * float(scan_.series.total[0, -8:].mean()))
+    ratio = float(scan_.best.observed[row]) / max(float(scan_.best.expected[row]), 1e-9)
+    return excess / int(scan_.window[row]) >= floor and ratio >= MIN_RATIO
 
 
 def _score(scan_: Scan, row: int) -> float:
@@ -267,12 +320,33 @@ def _same_problem(one: Pattern, other: Pattern) -> bool:
     return related and nested and abs((one.onset - other.onset).days) <= 28
 
 
-def _identify(pattern: Pattern, before: tuple[Pattern, ...]) -> Pattern:
-    """Give a pattern the name it had last week, or a new one."""
-    for old in before:
-        nested = old.slice.contains(pattern.slice) or pattern.slice.contains(old.slice)
-        if nested and old.metric == pattern.metric:
-            worse = pattern.excess.low > WORSE * old.excess.value
-            return replace(pattern, id=old.id, first_seen=old.first_seen, status="worse" if worse else "continuing")
+def _identified(now: Sequence[Pattern], before: Sequence[Pattern]) -> tuple[Pattern, ...]:
+    """Give each pattern the name that its problem had last week, the closest first, or a new one; none twice."""
+    pairs = sorted((_distance(old, new), i, j) for i, new in enumerate(now) for j, old in enumerate(before))
+    known: dict[int, Pattern] = {}
+    for distance, i, j in pairs:
+        if distance < STRANGERS and i not in known and before[j] not in known.values():
+            known[i] = before[j]
+    taken = {old.id for old in known.values()}
+    return tuple(_named(pattern, known.get(i), taken) for i, pattern in enumerate(now))
+
+
+def _distance(old: Pattern, new: Pattern) -> int:
+    """Return 0 for the same slice, 1 for one inside the other, 2 for another view of one problem, else 3."""
+    if old.metric != new.metric:
+        return 2 if _same_problem(old, new) else STRANGERS
+    if old.slice == new.slice:
+        return 0
+    if old.slice.contains(new.slice) or new.slice.contains(old.slice):
+        return 1
+    return 2 if old.slice.overlaps(new.slice) and old.onset == new.onset else STRANGERS
+
+
+def _named(pattern: Pattern, old: Pattern | None, taken: set[str]) -> Pattern:
+    if old:
+        worse = old.metric == pattern.metric and pattern.excess.low > WORSE * old.excess.value
+        return replace(pattern, id=old.id, first_seen=old.first_seen, status="worse" if worse else "continuing")
     name = stable_id("P", pattern.metric, pattern.slice)
+    if name in taken:
+        name = stable_id("P", pattern.metric, pattern.slice, pattern.week)
     return replace(pattern, id=name, first_seen=pattern.week, status="new")

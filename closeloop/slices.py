@@ -18,7 +18,7 @@ SPOKEN = {
     "warehouse": "from {}",
     "region": "into {}",
     "state": "into {}",
-    "zone": "zone {}",
+    "zone": "in zone {}",
     "weekday": "ordered on a {}",
     "campaign": "of campaign {}",
 }
@@ -60,7 +60,9 @@ class Slice:
         """Name the slice inside a sentence: `FedEx Ground into West South Central`."""
         named = dict(self.where)
         known = [SPOKEN[dim].format(named.pop(dim)) for dim in SPOKEN if dim in named]
-        return " ".join([*known, *(f"{dim} {value}" for dim, value in named.items())]) or "all orders and parcels"
+        text = " ".join([*known, *(f"{dim} {value}" for dim, value in named.items())])
+        bare = text.startswith(("from ", "into ", "of ", "in ", "ordered "))
+        return f"parcels {text}" if bare else text or "all orders and parcels"
 
     @property
     def dims(self) -> tuple[str, ...]:

@@ -1,5 +1,14 @@
 -- One row per order: when it was ready, labelled and handed over, and the slices it belongs to.
-with lines as (
+-- Its warehouse is the one that four of five parcels of its state used to come from: an order that waits
+-- has no parcel yet, and must be counted where it waits.
+with sites as (
+    select dest_state, mode(warehouse) as warehouse
+    from shipments_known join orders_known using (order_id)
+    where born_at < (select min(born_at) from shipments_known) + interval 12 week
+    group by dest_state
+    having list_max(map_values(histogram(warehouse))) >= 0.8 * count(*)
+),
+lines as (
     select order_id, count(*) as n_lines, sum(qty) as n_units from order_lines_known group by order_id
 ),
 parcels as (
@@ -25,7 +34,8 @@ select
     due(orders.ordered_at, 2) as handover_due_at,
     coalesce(orders.channel, 'unknown') as channel,
     coalesce(orders.campaign, 'none') as campaign,
-    orders.dest_state as state,
+    coalesce(sites.warehouse, 'unknown') as warehouse,
+    coalesce(orders.dest_state, 'unknown') as state,
     coalesce(regions.region, orders.dest_country, 'unknown') as region,
     case when lines.n_lines is null then 'unknown' when lines.n_lines = 1 then '1 line'
          when lines.n_lines < 4 then '2-3 lines' else '4+ lines' end as complexity,
@@ -33,4 +43,5 @@ select
 from orders_known as orders
 left join lines using (order_id)
 left join parcels using (order_id)
+left join sites on sites.dest_state = orders.dest_state
 left join regions on regions.country = orders.dest_country and regions.state = orders.dest_state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,18 @@ MIN_BASELINE = 8
 PRIOR_DF = 10.0
 """How many residuals the other series' dispersion is worth."""
 
+UNASKED = 8
+"""Newest periods that do not tell how much the past moved: they may hold what is looked for."""
+
+FEWEST_ENDS = 3
+"""Earlier tests without which the strain is not known."""
+
+UNKNOWN_STRAIN = 1.5
+"""What is assumed then: shared shocks of a few weeks, as simulated merchants show them."""
+
+STRAIN_PRIOR = 20.0
+"""How many earlier tests the average over all series is worth."""
+
 
 class Rise(NamedTuple):
     """Per series: what the window held, what the baseline led one to expect, and how sure that is."""
@@ -32,7 +45,7 @@ class Rise(NamedTuple):
     dispersion: Floats
 
 
-def rise(bad: Floats, total: Floats, window: int, *, binomial: bool) -> Rise:
+def rise(bad: Floats, total: Floats, window: int, *, binomial: bool, strain: Floats | float = 1.0) -> Rise:
     """Test whether the last `window` columns lie above the up to 26 before them (one-sided).
 
     `bad` and `total` are series x periods; the ratio of their sums is the level. For counts of counts
@@ -40,7 +53,7 @@ def rise(bad: Floats, total: Floats, window: int, *, binomial: bool) -> Rise:
     of that size have (moments; McCullagh and Nelder 1989, sections 4.5 and 9.2); else it is
     estimated from the periods alone. Shocks that last are allowed for by a pooled lag-1
     autocorrelation. Small counts get the larger of the t and the negative binomial tail. With fewer
-    than 8 baseline periods p is 1.
+    than 8 baseline periods p is 1. `strain` (see below) widens the errors.
     """
     now, past = (
         slice(bad.shape[1] - window, bad.shape[1]),
@@ -56,7 +69,7 @@ def rise(bad: Floats, total: Floats, window: int, *, binomial: bool) -> Rise:
     rho = _autocorrelation(residual, base_total)
     spread = n * _inflation(window, rho) + n**2 / np.maximum(base_total.sum(axis=1), 1e-9) * _inflation(26, rho)
     expected = level * n
-    variance = unit * phi * spread
+    variance = unit * phi * spread * np.square(strain)
     p = _tail(x, expected, variance, df, binomial)
     p = np.where((periods >= MIN_BASELINE) & (n > 0), p, 1.0)
     return Rise(x, expected, n, np.sqrt(variance), df, p, phi)
@@ -111,6 +124,29 @@ def _tail(x: Floats, expected: Floats, variance: Floats, df: Floats, binomial: b
     mid = stats.nbinom.sf(count, size, chance) + 0.5 * stats.nbinom.pmf(count, size, chance)
     p[small] = np.maximum(p[small], mid)
     return p
+
+
+def strain(bad: Floats, total: Floats, window: int, groups: Sequence[Hashable], *, binomial: bool) -> Floats:
+    """Return, per series, how much more the past moved than `rise` would have it: a factor on its errors.
+
+    The same test is made at earlier periods, where nothing is asked; its root mean square, by group and
+    shrunk towards all series, is what a standard error is really worth (an empirical null, Efron 2004;
+    squares above 9 count as 9, so that old problems do not hide new ones). Never below 1.
+    """
+    ends = range(MIN_BASELINE + window, bad.shape[1] - UNASKED + 1, 2)
+    squares = [
+        np.minimum(9.0, ((found.observed - found.expected) / np.maximum(found.se, 1e-9)) ** 2)
+        for end in ends
+        for found in [rise(bad[:, :end], total[:, :end], window, binomial=binomial)]
+    ]
+    if len(squares) < FEWEST_ENDS:
+        return np.full(len(bad), UNKNOWN_STRAIN)
+    own = np.mean(squares, axis=0)
+    looks = len(squares) * 2 / window
+    _, codes = np.unique([str(group) for group in groups], return_inverse=True)
+    size, total_of = np.bincount(codes), np.bincount(codes, own)
+    shrunk = (looks * total_of + STRAIN_PRIOR * own.mean()) / (looks * size + STRAIN_PRIOR)
+    return np.sqrt(np.maximum(1.0, shrunk))[codes]
 
 
 def onset(bad: Floats, total: Floats, longest: int) -> int:
