@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import pairwise
-from typing import Any
 
 import duckdb
 
 from closeloop import metrics
 from closeloop.cube import Cube
 from closeloop.model import Cause, Evidence, Metric, Origin, Pattern, Slice, Stage
+from closeloop.stages import BEFORE_WEEKS, filter_sql, milestone_split, span_of
 from closeloop.words import share
-
-BEFORE_WEEKS = 8
-"""Weeks before the onset that stand for 'before'."""
-
-MILESTONES = (
-    ("ordered_at", "ordered"),
-    ("ready_at", "ready"),
-    ("label_at", "label"),
-    ("handed_over_at", "first scan"),
-    ("at_destination_at", "destination"),
-    ("attempt_at", "first attempt"),
-)
 
 PROMISE_SHARE = 0.5
 """The part of the added late parcels that an unchanged promise must spare to be the candidate."""
-
-LONGEST_STAGE_H = 30 * 24
-"""Hours at which one stage of one parcel is capped, so that a lost parcel does not carry the mean."""
 
 ORDER_DIMS = {"channel", "complexity", "campaign", "weekday"}
 
@@ -70,61 +53,6 @@ def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern) -> Caus
     )  # fmt: skip
 
 
-def milestone_split(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> tuple[Stage, ...]:
-    """Mean hours of each step for parcels of the slice and for the rest, before the onset and since.
-
-    Only parcels that finished the step are in the mean; times over 30 days count as 30 days.
-    """
-    metric = metrics.by_id(pattern.metric)
-    if metric.kind != "share" or metric.view == "line_facts":
-        return ()
-    present = [(column, name) for column, name in MILESTONES if _has(con, column)]
-    pairs = list(pairwise(present))
-    clock = "ready_at" if metric.view == "order_facts" else metric.at
-    hours = ", ".join(
-        f"avg(least(greatest(epoch({b}) - epoch({a}), 0) / 3600, {LONGEST_STAGE_H}))" for (a, _), (b, _) in pairs
-    )
-    condition, values = _condition(pattern.slice)
-    rows = con.execute(
-        f"""
-        SELECT ({condition}) AS inside, {clock}::DATE >= $onset AS since, {hours} FROM parcel_references
-        WHERE {clock}::DATE BETWEEN $start AND $end AND {clock} IS NOT NULL GROUP BY ALL ORDER BY ALL
-        """,
-        {**values, **_dates(pattern)},
-    ).fetchall()
-    groups = {(bool(row[0]), bool(row[1])): row[2:] for row in rows}
-    return tuple(
-        _stage(f"{start} to {end}", i, groups) for i, ((_, start), (_, end)) in enumerate(pairs)
-    )  # fmt: skip
-
-
-def _stage(name: str, i: int, groups: dict[tuple[bool, bool], Any]) -> Stage:
-    def hours(inside: bool, since: bool) -> float:
-        value = groups.get((inside, since), (None,) * (i + 1))[i]
-        return round(float(value), 2) if value is not None else 0.0
-
-    return Stage(name, hours(True, False), hours(True, True), hours(False, False), hours(False, True))
-
-
-def _has(con: duckdb.DuckDBPyConnection, column: str) -> bool:
-    row = con.execute(f"SELECT count({column}) FROM parcel_facts").fetchone()
-    return bool(row and row[0])
-
-
-def _dates(pattern: Pattern) -> dict[str, date]:
-    return {
-        "onset": pattern.onset,
-        "start": pattern.onset - timedelta(weeks=BEFORE_WEEKS),
-        "end": pattern.week + timedelta(days=6),
-    }
-
-
-def _condition(where: Slice) -> tuple[str, dict[str, str]]:
-    """Return a SQL condition with its values apart, since they come from data."""
-    parts = [f"{dim} = $value{i}" for i, (dim, _) in enumerate(where.where)]
-    return " AND ".join(parts) or "true", {f"value{i}": value for i, (_, value) in enumerate(where.where)}
-
-
 def _level(
     con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, condition: str, values: dict[str, str]
 ) -> Level:
@@ -137,7 +65,7 @@ def _level(
                sum(({metric.total})::DOUBLE) FILTER ({metric.at}::DATE >= $onset)
         FROM {metric.view} WHERE ({metric.rows}) AND ({condition}) AND {metric.at}::DATE >= $start AND {lag}
         """,
-        {**values, **_dates(pattern)},
+        {**values, **span_of(pattern)},
     ).fetchone()
     bad0, n0, bad1, n1 = (float(value or 0) for value in row or (0, 0, 0, 0))
     return Level(bad0 / n0 if n0 else 0.0, bad1 / n1 if n1 else 0.0, n0, n1)
@@ -145,7 +73,7 @@ def _level(
 
 def _siblings(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> list[Evidence]:
     """Compare with the neighbours on each side: the same carrier elsewhere, other carriers here."""
-    own_condition, own_values = _condition(pattern.slice)
+    own_condition, own_values = filter_sql(pattern.slice)
     own = _level(con, metric, pattern, own_condition, own_values)
     found: list[Evidence] = []
     for i, (dim, value) in enumerate(pattern.slice.where):
@@ -169,7 +97,7 @@ def _compared(metric: Metric, group: str, own: Level, other: Level, dim: str, va
 
 def _spread(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> list[Evidence]:
     """Ask whether the rise is in all carriers, warehouses or channels of the slice, or in one."""
-    condition, values = _condition(pattern.slice)
+    condition, values = filter_sql(pattern.slice)
     found: list[Evidence] = []
     for dim in ("carrier", "warehouse", "channel"):
         if dim in pattern.slice.dims or dim not in metric.dims:
@@ -215,8 +143,8 @@ class Promise:
 
 
 def _promise(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Promise:
-    """Tell a shortened promise from slower parcels: how many would be late had the promise stayed?"""
-    condition, values = _condition(pattern.slice)
+    """Tell a shortened promise from slower parcels: who would be late had it stayed."""
+    condition, values = filter_sql(pattern.slice)
     row = con.execute(
         f"""
         WITH due AS (
@@ -230,7 +158,7 @@ def _promise(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Promise:
                     OR attempt_at::DATE > promised_date + greatest(0, round(before - now))::INT)::INT) FILTER (since)
         FROM due, usual
         """,
-        {**values, **_dates(pattern)},
+        {**values, **span_of(pattern)},
     ).fetchone()
     before, now, late_before, late, late_if_kept = (float(v) if v is not None else 0.0 for v in row or (None,) * 5)
     spared = (late - late_if_kept) / max(late - late_before, 1e-9)

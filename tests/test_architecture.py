@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "closeloop"
 ORDER = (
     "slices", "model", "stats", "tables", "project", "sources", "facts", "metrics", "cube", "cube_file", "leaves",
-    "words", "patterns", "causes", "changes", "impact", "findings", "summary", "simulate", "loop",
+    "words", "scan", "patterns", "stages", "causes", "changes", "impact", "findings", "summary", "simulate", "loop",
     "pictures", "charts", "report", "cli",
 )  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

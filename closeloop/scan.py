@@ -1,0 +1,203 @@
+"""Cube -> the slices that rose above their own past: tested, paid for, and explained away one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from closeloop.cube import Floats, Series
+from closeloop.leaves import Leaves, leaves_of
+from closeloop.model import Slice
+from closeloop.stats import level_shift
+from closeloop.stats.level_shift import Rise, rise
+
+WINDOWS = (1, 2, 4, 8)
+"""Weeks that a problem may have lasted when it is looked for; each look is paid for."""
+
+Q = 0.05
+"""False discovery rate over all slices, metrics and windows of one week's scan."""
+
+STILL_UP = 0.4
+"""The part of its rise that the newest weeks of a window must show: a spell that ended is no pattern."""
+
+MOST_PATTERNS = 5
+"""Patterns of one metric that a week's report can show."""
+
+MOST_FOLDED = 12
+"""Slices that are named as explained by another."""
+
+MIN_EXPOSURE = 20
+"""Rows a week below which a slice is not tested: it could not tell."""
+
+MIN_EXCESS = 5.0
+"""Excess a week below which a rise is not worth a person's attention."""
+
+MIN_RATIO = 1.2
+"""How many times the expected a rise must be to be worth it."""
+
+MIN_SHARE_OF_ALL = 0.001
+"""The part of all the merchant's rows in a week that the excess must be."""
+
+MIN_COST_SHARE = 0.02
+"""For money: the share of the slice's cost that the excess must be."""
+
+MIN_COST_OF_ALL = 0.001
+"""For money: the share of the whole merchant's cost that the excess must be."""
+
+UNNAMED = {"unknown", "none"}
+"""Values that name nothing one could act on."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One metric's slices, each tested at its best window; `p` pays for the choice of window."""
+
+    series: Series
+    strain: Floats
+    window: NDArray[np.int_]
+    best: Rise
+    p: Floats
+
+
+@dataclass(frozen=True)
+class Strain:
+    """How much more one metric's slices moved in the past than their errors say, by slice."""
+
+    factor: dict[Slice, Floats]
+
+    def of(self, series: Series) -> Floats:
+        """Return windows x slices; a slice that was too small to tell gets the usual factor."""
+        unknown = np.full(len(WINDOWS), level_shift.UNKNOWN_STRAIN)
+        return np.stack([self.factor.get(where, unknown) for where in series.slices], axis=1)
+
+
+def strain_of(series: Series) -> Strain:
+    """Learn from the weeks before the newest ones how far each kind of slice wanders by itself."""
+    large = large_enough(series)
+    binomial, dims = series.metric.kind == "share", [where.dims for where in large.slices]
+    factors = [level_shift.strain(large.bad, large.total, w, dims, binomial=binomial) for w in WINDOWS]
+    return Strain(dict(zip(large.slices, np.stack(factors, axis=1), strict=True)))
+
+
+def scan(series: Series, strain: Floats) -> Scan:
+    """Test every slice over all windows; `strain` is windows x slices."""
+    binomial = series.metric.kind == "share"
+    rises = [
+        rise(series.bad, series.total, window, binomial=binomial, strain=strain[i])
+        for i, window in enumerate(WINDOWS)
+    ]
+    choice = np.stack([r.p for r in rises]).argmin(axis=0)
+    rows = np.arange(len(choice))
+    best = Rise(*(np.stack(field)[choice, rows] for field in zip(*rises, strict=True)))
+    p = np.minimum(1.0, best.p * len(WINDOWS))
+    return Scan(series, strain, np.asarray(WINDOWS)[choice], best, p)
+
+
+def large_enough(series: Series) -> Series:
+    """Leave out slices with so few rows a week that a rise could not be told from chance."""
+    named = np.array([not UNNAMED & {value for _, value in where.where} for where in series.slices])
+    return series.only(named & (series.total[:, -8:].mean(axis=1) >= MIN_EXPOSURE))
+
+
+def _discoveries(p: Floats) -> NDArray[np.int_]:
+    """Return the rows that Benjamini and Hochberg (1995, section 3) let through."""
+    tested = np.sort(p)
+    passed = np.flatnonzero(tested <= Q * np.arange(1, len(p) + 1) / max(1, len(p)))
+    return np.flatnonzero(p <= tested[passed[-1]]) if len(passed) else np.array([], dtype=np.int_)
+
+
+class Pick(NamedTuple):
+    """One slice that explains a rise: the scan in which it stood out, its row, and what it folds."""
+
+    scan: Scan
+    row: int
+    folded: tuple[Slice, ...]
+
+
+def explain(con: duckdb.DuckDBPyConnection, first: Scan, leaves: dict[str, Leaves]) -> list[Pick]:
+    """Take the slice that explains most, take its excess out of all others, and look again.
+
+    The false discovery rate is asked for anew each time, since one broad problem lets many slices
+    through that have nothing left once it is taken out.
+    """
+    found: list[Pick] = []
+    candidates = _discoveries(first.p)
+    rest, open_ones = first, candidates
+    for _ in range(MOST_PATTERNS):
+        worth = [int(i) for i in open_ones if _worth(rest, int(i))]
+        if not worth:
+            break
+        best = max(worth, key=lambda i: (_score(rest, i), -i))
+        where, before = first.series.slices[best], rest
+        rest = scan(_without(con, rest, best, candidates, leaves), rest.strain)
+        still = np.intersect1d(_discoveries(rest.p), candidates)
+        gone = [first.series.slices[i] for i in np.setdiff1d(open_ones, still) if i != best]
+        found.append(Pick(before, best, tuple(w for w in gone if w.overlaps(where))[:MOST_FOLDED]))
+        open_ones = still
+    return found
+
+
+def _goes_on(scan_: Scan, row: int) -> bool:
+    """Tell whether the newest one or two weeks of the window are still up, not only the older ones."""
+    newer = slice(-max(1, min(2, int(scan_.window[row]) // 2)), None)
+    series = scan_.series
+    usual = float(scan_.best.expected[row] / scan_.best.total[row])
+    whole = float(scan_.best.observed[row] / scan_.best.total[row]) - usual
+    n = float(series.total[row, newer].sum())
+    return n > 0 and float(series.bad[row, newer].sum()) / n - usual >= STILL_UP * whole
+
+
+def _worth(scan_: Scan, row: int) -> bool:
+    if not _goes_on(scan_, row):
+        return False
+    excess = float(scan_.best.observed[row] - scan_.best.expected[row])
+    if scan_.series.metric.kind == "index":
+        per_week = excess / int(scan_.window[row])
+        whole = float(scan_.series.bad[0, -8:].mean())
+        own = MIN_COST_SHARE * float(scan_.best.expected[row])
+        return excess >= own and per_week >= MIN_COST_OF_ALL * whole
+    floor = max(MIN_EXCESS, MIN_SHARE_OF_ALL * float(scan_.series.total[0, -8:].mean()))
+    ratio = float(scan_.best.observed[row]) / max(float(scan_.best.expected[row]), 1e-9)
+    return excess / int(scan_.window[row]) >= floor and ratio >= MIN_RATIO
+
+
+def _score(scan_: Scan, row: int) -> float:
+    """Compare slices by one common likelihood: deviance over the metric's dispersion, less its freedom."""
+    best = scan_.best
+    x, e, n = float(best.observed[row]), float(best.expected[row]), float(best.total[row])
+    common = float(np.median(best.dispersion))
+    where = scan_.series.slices[row]
+    freedom = 2 * np.log(scan_.series.cells[where.dims]) + len(where.where)
+    if scan_.series.metric.kind != "share":
+        return (x - e) ** 2 / (common * n) - freedom
+    good, good_expected = max(n - x, 1e-9), max(n - e, 1e-9)
+    deviance = 2 * (x * np.log(max(x, 1e-9) / e) + good * np.log(good / good_expected))
+    return float(deviance / common - freedom)
+
+
+def _without(
+    con: duckdb.DuckDBPyConnection,
+    scan_: Scan,
+    row: int,
+    candidates: NDArray[np.int_],
+    leaves: dict[str, Leaves],
+) -> Series:
+    """Return the series as they would be had the slice of `row` stayed at its expected level."""
+    series, where, window = scan_.series, scan_.series.slices[row], int(scan_.window[row])
+    kept = float(scan_.best.expected[row] / scan_.best.observed[row])
+    if series.metric.id not in leaves:
+        leaves[series.metric.id] = leaves_of(con, series)
+    rows = leaves[series.metric.id]
+    first = series.weeks[-window]
+    inside = rows.only(rows.mask(where) & rows.between(first, series.weeks[-1]))
+    columns = inside.columns(series.weeks[0])
+    bad = series.bad.copy()
+    for i in candidates:
+        if series.slices[i].overlaps(where):
+            weights = inside.bad * inside.mask(series.slices[i])
+            bad[i] -= np.bincount(columns, weights, minlength=len(series.weeks)) * (1 - kept)
+    return replace(series, bad=bad)
