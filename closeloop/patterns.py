@@ -12,7 +12,7 @@ import duckdb
 from closeloop.cube import Cube, Series
 from closeloop.leaves import Leaves
 from closeloop.model import Estimate, Metric, Pattern, Point, Slice, stable_id
-from closeloop.scan import WINDOWS, Pick, Scan, Strain, explain, large_enough, scan, strain_of
+from closeloop.scan import WINDOWS, Pick, Q, Scan, Strain, explain, large_enough, scan, strain_of
 from closeloop.stats import level_shift
 from closeloop.stats.control_chart import control_chart
 from closeloop.words import number, share
@@ -64,7 +64,7 @@ def _scan_week(
     finals = [s.until(week) for s in cube.series if s.metric.dims]
     large = [large_enough(series) for series in finals if series.weeks]
     scans = [scan(series, strains[series.metric.id].of(series)) for series in large]
-    found = [_pattern(s, pick, week) for s in scans for pick in explain(con, s, leaves)]
+    found = [_pattern(s, pick, week) for s in scans for pick in explain(con, s, leaves, Q / len(scans))]
     return _one_problem_once(sorted(found, key=lambda p: p.p)), sum(len(s.p) for s in scans) * len(WINDOWS)
 
 

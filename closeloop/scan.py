@@ -19,7 +19,7 @@ WINDOWS = (1, 2, 4, 8)
 """Weeks that a problem may have lasted when it is looked for; each look is paid for."""
 
 Q = 0.05
-"""False discovery rate over all slices, metrics and windows of one week's scan."""
+"""False discovery rate over all slices, metrics and windows of one week's scan; metrics share it equally."""
 
 STILL_UP = 0.4
 """The part of its rise that the newest weeks of a window must show: a spell that ended is no pattern."""
@@ -103,10 +103,10 @@ def large_enough(series: Series) -> Series:
     return series.only(named & (series.total[:, -8:].mean(axis=1) >= MIN_EXPOSURE))
 
 
-def _discoveries(p: Floats) -> NDArray[np.int_]:
+def _discoveries(p: Floats, q: float) -> NDArray[np.int_]:
     """Return the rows that Benjamini and Hochberg (1995, section 3) let through."""
     tested = np.sort(p)
-    passed = np.flatnonzero(tested <= Q * np.arange(1, len(p) + 1) / max(1, len(p)))
+    passed = np.flatnonzero(tested <= q * np.arange(1, len(p) + 1) / max(1, len(p)))
     return np.flatnonzero(p <= tested[passed[-1]]) if len(passed) else np.array([], dtype=np.int_)
 
 
@@ -118,14 +118,14 @@ class Pick(NamedTuple):
     folded: tuple[Slice, ...]
 
 
-def explain(con: duckdb.DuckDBPyConnection, first: Scan, leaves: dict[str, Leaves]) -> list[Pick]:
+def explain(con: duckdb.DuckDBPyConnection, first: Scan, leaves: dict[str, Leaves], q: float) -> list[Pick]:
     """Take the slice that explains most, take its excess out of all others, and look again.
 
     The false discovery rate is asked for anew each time, since one broad problem lets many slices
     through that have nothing left once it is taken out.
     """
     found: list[Pick] = []
-    candidates = _discoveries(first.p)
+    candidates = _discoveries(first.p, q)
     rest, open_ones = first, candidates
     for _ in range(MOST_PATTERNS):
         worth = [int(i) for i in open_ones if _worth(rest, int(i))]
@@ -134,7 +134,7 @@ def explain(con: duckdb.DuckDBPyConnection, first: Scan, leaves: dict[str, Leave
         best = max(worth, key=lambda i: (_score(rest, i), -i))
         where, before = first.series.slices[best], rest
         rest = scan(_without(con, rest, best, candidates, leaves), rest.strain)
-        still = np.intersect1d(_discoveries(rest.p), candidates)
+        still = np.intersect1d(_discoveries(rest.p, q), candidates)
         gone = [first.series.slices[i] for i in np.setdiff1d(open_ones, still) if i != best]
         found.append(Pick(before, best, tuple(w for w in gone if w.overlaps(where))[:MOST_FOLDED]))
         open_ones = still
