@@ -115,7 +115,10 @@ def build(con: duckdb.DuckDBPyConnection, week: date, metrics: Iterable[Metric] 
     series: list[Series] = []
     for _, group in groupby(present, key=lambda m: (m.view, m.at, m.rows, m.dims)):
         series.extend(_series_of(con, list(group), week))
-    return Cube(_instant_after(week), week, tuple(series), missing)
+    measured = tuple(one for one in series if one.weeks)
+    known = {one.metric.id for one in measured} | {name for name, _ in missing}
+    thin = tuple((m.id, "too few rows in a week, or too short a history") for m in present if m.id not in known)
+    return Cube(_instant_after(week), week, measured, (*missing, *thin))
 
 
 def _lacks(con: duckdb.DuckDBPyConnection, metric: Metric) -> str:

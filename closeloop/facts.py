@@ -15,6 +15,9 @@ from closeloop.tables import TABLES, Table
 BASE_WEEKS = 12
 """Weeks at the start of the data whose prices and transit times are the reference for later ones."""
 
+BASE_PARCELS = 30
+"""Parcels in a week from which it can begin the base period."""
+
 FACTS = ("scans", "order_facts", "parcel_facts", "parcel_references", "line_facts")
 
 
@@ -24,7 +27,7 @@ def build(con: duckdb.DuckDBPyConnection, source: Source, as_of: datetime) -> No
     for table in TABLES:
         con.execute(_known_sql(table), {"as_of": as_of.isoformat(sep=" ")})
     _load_regions(con)
-    _load_vocabulary(con, Path(source.vocabulary) if source.vocabulary else None)
+    _load_vocabulary(con, source)
     _load_working_days(con, source, as_of.date())
     for name in FACTS:
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_sql(name, con)}")
@@ -36,9 +39,18 @@ def _sql(name: str, con: duckdb.DuckDBPyConnection) -> str:
 
 
 def _base_end(con: duckdb.DuckDBPyConnection) -> datetime:
-    row = con.execute("SELECT min(coalesce(label_at, handed_over_at)) FROM parcel_facts").fetchone()
-    first = row[0] if row and row[0] else datetime(1970, 1, 1)
-    return first + timedelta(weeks=BASE_WEEKS)
+    """Return the end of the base period, which begins with the first week that is not a trickle."""
+    row = con.execute(
+        f"""
+        WITH weeks AS (
+            SELECT date_trunc('week', coalesce(label_at, handed_over_at)) AS week, count(*) AS n
+            FROM parcel_facts GROUP BY 1
+        )
+        SELECT coalesce(min(week) FILTER (n >= {BASE_PARCELS}), min(week)) FROM weeks WHERE week IS NOT NULL
+        """
+    ).fetchone()
+    first = row[0] if row and row[0] else date(1970, 1, 1)
+    return datetime(first.year, first.month, first.day) + timedelta(weeks=BASE_WEEKS)
 
 
 def _known_sql(table: Table) -> str:
@@ -63,10 +75,16 @@ def _load_regions(con: duckdb.DuckDBPyConnection) -> None:
     _load_rows(con, "regions", ("country", "state", "region"), list(csv.DictReader(text.splitlines())))
 
 
-def _load_vocabulary(con: duckdb.DuckDBPyConnection, path: Path | None) -> None:
+def _load_vocabulary(con: duckdb.DuckDBPyConnection, source: Source) -> None:
+    """Load what each code means, once. Raises ValueError where two systems' files do not agree on a code."""
     names = ("code", "status", "exception_category", "origin")
-    lines = path.read_text(encoding="utf-8").splitlines() if path else []
-    _load_rows(con, "vocabulary", names, list(csv.DictReader(lines)))
+    meaning: dict[str, dict[str, str]] = {}
+    for path in source.vocabularies:
+        for row in csv.DictReader(Path(path).read_text(encoding="utf-8").splitlines()):
+            told = {name: row[name] for name in names}
+            if meaning.setdefault(row["code"], told) != told:
+                raise ValueError(f"{path}: {row['code']!r} means something else in another vocabulary of this source")
+    _load_rows(con, "vocabulary", names, list(meaning.values()))
 
 
 def _load_rows(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from closeloop import metrics, patterns
 from closeloop.cube import Cube
-from closeloop.model import Change, Estimate, Metric, Point, Verdict
+from closeloop.model import Change, Decision, Estimate, Metric, Point, Verdict
 from closeloop.stats.panel import BeforeAfter, Interval, before_after
 from closeloop.words import avoided, day, plural, relative, share
 
@@ -29,8 +29,10 @@ TREATED = "changed"
 def judge(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change) -> Verdict:
     """Say what a shipped change did, as far as the final weeks of its metric can tell."""
     metric = metrics.by_id(change.metric)
-    end = _final_until(cube, metric)
-    daily = _daily(con, metric, change, end)
+    end = final_until(cube, metric)
+    daily = daily_sums(con, metric, change, end)
+    if doubt := _doubt(cube, change, daily):
+        return _unjudged(metric, change, doubt, early=end <= _settled(change))
     controls = sorted(set(daily["segment"]) - {TREATED})
     result = before_after(
         daily, on="date", unit="segment", treated=TREATED, controls=controls, shipped=_settled(change).isoformat(),
@@ -38,6 +40,31 @@ def judge(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change) -> Verdict
         squares=None if metric.kind == "share" else "squares", exposure="n", review=change.review_date.isoformat(),
     )  # fmt: skip
     return _verdict(cube, metric, change, daily, result)
+
+
+def _doubt(cube: Cube, change: Change, daily: pd.DataFrame) -> str:
+    """Say why there is nothing to judge, if so."""
+    lack = dict(cube.missing).get(change.metric)
+    if lack:
+        return f"This data cannot give {change.metric}: {lack}."
+    if TREATED not in set(daily["segment"]):
+        return f"There are too few rows of {change.scope} to judge it by."
+    if change.review_date <= _settled(change):
+        return f"The review ({day(change.review_date)}) comes before the change has settled in."
+    return ""
+
+
+def _unjudged(metric: Metric, change: Change, doubt: str, *, early: bool) -> Verdict:
+    decision: Decision = "too early" if early else "not comparable"
+    return Verdict(
+        change=change, decision=decision, method="", before=math.nan, after=math.nan, effect=None, avoided=None,
+        unit=metric.unit, p=None, weeks_after=0, next_step=_next_step(change, decision),
+        sentence=f"{_what(change)}: {decision}. {doubt}", reasons=(*change.flags, doubt),
+    )  # fmt: skip
+
+
+def _what(change: Change) -> str:
+    return f"{change.change_shipped} ({change.id}, shipped {day(change.shipped_on)})"
 
 
 def _baseline_start(change: Change) -> date:
@@ -52,13 +79,13 @@ def _settled(change: Change) -> date:
     return change.shipped_on + timedelta(days=change.settling_days)
 
 
-def _final_until(cube: Cube, metric: Metric) -> date:
+def final_until(cube: Cube, metric: Metric) -> date:
     """Return the first day that is not final yet for this metric."""
     final = cube.as_of - timedelta(days=metric.complete_after)
     return final.date()
 
 
-def _daily(con: duckdb.DuckDBPyConnection, metric: Metric, change: Change, end: date) -> pd.DataFrame:
+def daily_sums(con: duckdb.DuckDBPyConnection, metric: Metric, change: Change, end: date) -> pd.DataFrame:
     """Sum the metric by day for the changed slice and for each slice that it is compared with."""
     start = _baseline_start(change)
     values = {f"value{i}": value for i, (_, value) in enumerate(change.scope.where)}
@@ -101,7 +128,7 @@ def _verdict(cube: Cube, metric: Metric, change: Change, daily: pd.DataFrame, re
     return Verdict(
         change=change, decision=result.decision, method=result.method, before=levels[0], after=levels[1],
         effect=effect, avoided=avoided_, unit=unit, p=None if math.isnan(result.p) else result.p,
-        weeks_after=result.blocks_after, next_step=_next_step(change, result),
+        weeks_after=result.blocks_after, next_step=_next_step(change, result.decision),
         sentence=_sentence(change, metric, levels, effect, avoided_, result),
         reasons=(*change.flags, *_baseline_note(change), *result.reasons), history=_history(cube, metric, change),
     )  # fmt: skip
@@ -134,7 +161,7 @@ def _sentence(
     spared: Estimate | None,
     result: BeforeAfter,
 ) -> str:
-    what = f"{change.change_shipped} ({change.id}, shipped {day(change.shipped_on)})"
+    what = _what(change)
     if effect is None or spared is None:
         return f"{what}: {result.decision}. {' '.join(result.reasons)}"
     shown = (
@@ -154,11 +181,11 @@ def _sentence(
     return f"{what}: {said[result.decision]}"
 
 
-def _next_step(change: Change, result: BeforeAfter) -> str:
+def _next_step(change: Change, decision: Decision) -> str:
     return {
         "improved": "Keep it, and look for the next slice in which it would help.",
         "worsened": "Revert it, and log what was learned.",
         "no clear change": "Do not count on it: revert it or try another cause, and close the entry.",
         "too early": f"Wait for the review on {day(change.review_date)}.",
         "not comparable": "Decide by judgement; name a comparison before the next change.",
-    }[result.decision]
+    }[decision]

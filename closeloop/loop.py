@@ -191,7 +191,7 @@ def open_week(source_folder: str, week: str = "", data: str = "", out: str = "")
     """
     where = project.root() / source_folder
     merchant = read_source(where, Path(data) if data else None)
-    con = duckdb.connect()
+    con = duckdb.connect(config={"threads": 1})  # sums of floats differ from run to run with more
     path = prepared.prepare(merchant, project.cache())
     prepared.attach(con, path)
     monday = parse_week(week) if week else newest_week(con, merchant)
@@ -203,7 +203,9 @@ def open_week(source_folder: str, week: str = "", data: str = "", out: str = "")
 
 def _run_key(merchant: source.Source, log: Path) -> str:
     """Name a run by what can change its result beside the data: the code, the settings, the log, the words."""
-    files = [path for path in (log.with_name("source.yml"), log, Path(merchant.vocabulary)) if path.is_file()]
+    words = [Path(vocabulary) for vocabulary in merchant.vocabularies]
+    past = log.with_name("improvement_log.history.csv")
+    files = [path for path in (log.with_name("source.yml"), log, past, *words) if path.is_file()]
     return project.digest(*files)[:8] + project.code_digest()[:8]
 
 

@@ -199,6 +199,9 @@ class Change:
     placebo_metric: str = ""
     expected_effect: str = ""
     notes: str = ""
+    verdict: Decision | None = None
+    decided_on: date | None = None
+    estimate: Estimate | None = None
     flags: tuple[str, ...] = ()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import duckdb
+import numpy as np
 
 from closeloop.cube import Cube, Series
 from closeloop.leaves import Leaves
@@ -70,24 +71,35 @@ def _scan_week(
 
 def _pattern(first: Scan, pick: Pick, week: date) -> Pattern:
     rest, row, series, metric = pick.scan, pick.row, pick.scan.series, pick.scan.series.metric
-    window, best = int(rest.window[row]), rest.best
-    x, e, se, n = (float(v[row]) for v in (best.observed, best.expected, best.se, best.total))
-    onset = series.weeks[-level_shift.onset(series.bad[row], series.total[row], LONGEST_WEEKS)]
-    excess = _shrunken(x - e, se, window)
+    best, weeks = rest.best, level_shift.onset(series.bad[row], series.total[row], LONGEST_WEEKS)
+    onset = series.weeks[-weeks]
+    x, n = float(series.bad[row, -weeks:].sum()), float(series.total[row, -weeks:].sum())
+    e = float(best.expected[row] / best.total[row]) * n
+    se = math.hypot(float(best.se[row]) * math.sqrt(n / float(best.total[row])), _scatter(series, row, weeks))
+    excess = _shrunken(x - e, se, weeks)
     return Pattern(
         metric=metric.id, slice=series.slices[row], kind="spike" if onset == series.weeks[-1] else "step",
         onset=onset, week=week, value=metric.shown(x / n), expected=metric.shown(e / n),
-        excess=excess, unit=metric.unit, p=float(rest.p[row]), q=_q(first, float(rest.p[row])), total=n / window,
+        excess=excess, unit=metric.unit, p=float(rest.p[row]), q=_q(rest, float(rest.p[row])), total=n / weeks,
         history=history(first.series, row, mark=onset), folded=pick.folded,
-        sentence=_sentence(metric, series.slices[row], x / n, e / n, excess, n / window),
+        sentence=_sentence(metric, series.slices[row], x / n, e / n, excess, n / weeks),
     )  # fmt: skip
 
 
-def _shrunken(excess: float, se: float, window: int) -> Estimate:
+def _scatter(series: Series, row: int, weeks: int) -> float:
+    """Return the error of a sum of money from its own weeks since the onset: prices may have no noise before."""
+    if series.metric.kind == "share" or weeks < 2:
+        return 0.0
+    bad, total = series.bad[row, -weeks:], series.total[row, -weeks:]
+    rest = bad - bad.sum() / total.sum() * total
+    return float(np.sqrt((rest**2).sum() * weeks / (weeks - 1)))
+
+
+def _shrunken(excess: float, se: float, weeks: int) -> Estimate:
     """Shrink the excess per week: the slice was picked for being bad (James-Stein, positive part)."""
     z = excess / max(se, 1e-9)
     factor = max(0.0, 1 - 1 / z**2) if z else 0.0
-    middle, half = factor * excess / window, 1.96 * se / window
+    middle, half = factor * excess / weeks, 1.96 * se / weeks
     return Estimate(middle, middle - half, middle + half)
 
 
@@ -125,12 +137,21 @@ def _one_problem_once(found: Sequence[Pattern]) -> list[Pattern]:
     """Fold patterns of several metrics that one delay passes through, keeping the most certain."""
     kept: list[Pattern] = []
     for pattern in found:
+        part = next((i for i, other in enumerate(kept) if _is_part(pattern, other)), None)
         same = next((i for i, other in enumerate(kept) if _same_problem(other, pattern)), None)
-        if same is None:
-            kept.append(pattern)
-        else:
+        if part is not None:
+            kept[part] = replace(kept[part], folded=(*kept[part].folded, pattern.slice))
+        elif same is not None:
             kept[same] = replace(kept[same], also_in=(*kept[same].also_in, pattern.sentence))
+        else:
+            kept.append(pattern)
     return kept
+
+
+def _is_part(pattern: Pattern, other: Pattern) -> bool:
+    """A slice within another, hit harder from the same weeks on, is a detail of it."""
+    together = abs((pattern.onset - other.onset).days) <= 14
+    return pattern.metric == other.metric and other.slice.contains(pattern.slice) and together
 
 
 def _same_problem(one: Pattern, other: Pattern) -> bool:

@@ -103,11 +103,17 @@ def large_enough(series: Series) -> Series:
     return series.only(named & (series.total[:, -8:].mean(axis=1) >= MIN_EXPOSURE))
 
 
-def _discoveries(p: Floats, q: float) -> NDArray[np.int_]:
-    """Return the rows that Benjamini and Hochberg (1995, section 3) let through."""
+def _discoveries(scan_: Scan, q: float) -> NDArray[np.int_]:
+    """Return the rows that pass: the whole merchant on its own, its slices by Benjamini and Hochberg (1995).
+
+    Half of the rate is spent on the one series that everybody looks at, half on all the others.
+    """
+    whole = np.array([not where.where for where in scan_.series.slices])
+    p = scan_.p[~whole]
     tested = np.sort(p)
-    passed = np.flatnonzero(tested <= q * np.arange(1, len(p) + 1) / max(1, len(p)))
-    return np.flatnonzero(p <= tested[passed[-1]]) if len(passed) else np.array([], dtype=np.int_)
+    passed = np.flatnonzero(tested <= q / 2 * np.arange(1, len(p) + 1) / max(1, len(p)))
+    limit = tested[passed[-1]] if len(passed) else -1.0
+    return np.flatnonzero(np.where(whole, scan_.p <= q / 2, scan_.p <= limit))
 
 
 class Pick(NamedTuple):
@@ -125,7 +131,7 @@ def explain(con: duckdb.DuckDBPyConnection, first: Scan, leaves: dict[str, Leave
     through that have nothing left once it is taken out.
     """
     found: list[Pick] = []
-    candidates = _discoveries(first.p, q)
+    candidates = _discoveries(first, q)
     rest, open_ones = first, candidates
     for _ in range(MOST_PATTERNS):
         worth = [int(i) for i in open_ones if _worth(rest, int(i))]
@@ -134,7 +140,7 @@ def explain(con: duckdb.DuckDBPyConnection, first: Scan, leaves: dict[str, Leave
         best = max(worth, key=lambda i: (_score(rest, i), -i))
         where, before = first.series.slices[best], rest
         rest = scan(_without(con, rest, best, candidates, leaves), rest.strain)
-        still = np.intersect1d(_discoveries(rest.p, q), candidates)
+        still = np.intersect1d(_discoveries(rest, q), candidates)
         gone = [first.series.slices[i] for i in np.setdiff1d(open_ones, still) if i != best]
         found.append(Pick(before, best, tuple(w for w in gone if w.overlaps(where))[:MOST_FOLDED]))
         open_ones = still

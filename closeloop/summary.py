@@ -11,18 +11,12 @@ import numpy as np
 from closeloop import metrics, patterns
 from closeloop.cube import Cube, Series
 from closeloop.model import Cause, Kpi, KpiState, Metric, Point, Quality, Quarantine, TableCount, Verdict
+from closeloop.sources import levels, prepared
 from closeloop.sources.source import Source
 from closeloop.words import day, measured, number, plural, share, shortened
 
 LEAD = "on_time_delivery"
 """The metric that opens the report where the data gives it."""
-
-LEVELS = (
-    ("L0", "orders", "orders"),
-    ("L1", "shipments", "parcels"),
-    ("L2", "tracking_events", "tracking scans"),
-    ("L3", "returns", "returns"),
-)
 
 
 def kpis(cube: Cube) -> tuple[Kpi, ...]:
@@ -138,7 +132,7 @@ def decisions(
             asked.append(f"{pattern.id}: wait for the review of change {open_changes[pattern.id]}.")
         elif cause:
             asked.append(f"{pattern.id}: {cause.proposal}")
-    asked += [f"{v.change.id}: {v.next_step}" for v in verdicts if _is_due(v, week)]
+    asked += [f"{v.change.id}: {v.next_step}" for v in verdicts if not v.change.decided_on and _is_due(v, week)]
     return tuple(asked)
 
 
@@ -154,19 +148,16 @@ def quality(
     quarantined: tuple[Quarantine, ...],
 ) -> Quality:
     """Say what was read and set aside, and what this data can and cannot tell."""
-    present = {c.table for c in counts if c.rows_used}
-    held = [(code, name) for code, table, name in LEVELS if table in present]
-    level = f"{held[-1][0]}: {', '.join(name for _, name in held)}" if held else "none"
+    held = levels.held(counts)
+    level = f"{held[-1].code}: {', '.join(one.named for one in held)}" if held else "none"
     can = tuple(f"{s.metric.label}: {s.metric.definition}." for s in cube.series)
     cannot = tuple(f"{metrics.by_id(name).label}: {reason}." for name, reason in cube.missing)
-    notes = (*source.notes, *_match_note(con), *_unknown_codes(con), *_immature(cube))
+    notes = (*source.notes, *prepared.assumed(con), *_match_notes(con), *_unknown_codes(con), *_immature(cube))
     return Quality(counts, quarantined, level, can, (*source.cannot_say, *cannot), notes)
 
 
-def _match_note(con: duckdb.DuckDBPyConnection) -> list[str]:
-    row = con.execute("SELECT count(*), count(*) FILTER (matched) FROM parcel_facts").fetchone()
-    total, matched = row or (0, 0)
-    return [f"{share(matched / total)} of {number(total)} parcels found their order."] if total else []
+def _match_notes(con: duckdb.DuckDBPyConnection) -> list[str]:
+    return [f"{share(m.found / m.total)} of {number(m.total)} {m.what}." for m in prepared.matches(con) if m.total]
 
 
 def _unknown_codes(con: duckdb.DuckDBPyConnection) -> list[str]:

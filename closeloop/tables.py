@@ -69,6 +69,7 @@ ORDERS = Table(
     "ordered_at",
     (
         _text("order_id", "the order's number as the shop prints it, without #", required=True),
+        _text("platform_id", "the shop system's inner id of it, by which other files may name it"),
         _instant("ordered_at", "when the customer ordered", required=True),
         _instant("ready_at", "when it was released to the warehouse: paid, no hold, in stock"),
         _instant("cancelled_at", "when it was cancelled"),
@@ -157,7 +158,24 @@ RETURNS = Table(
     ),
 )
 
-TABLES = (ORDERS, ORDER_LINES, SHIPMENTS, TRACKING_EVENTS, RETURNS)
+TICKETS = Table(
+    "tickets",
+    "one row per ticket of the help desk",
+    ("ticket_id",),
+    "created_at",
+    (
+        _text("ticket_id", "the ticket, with the help desk's name before it", required=True),
+        _text("order_id", "the order that its fields, tags or subject name"),
+        _text("channel", "e-mail, chat, phone, ..."),
+        _text("topic", "wismo, delivered_not_received, damaged, wrong_or_missing_item, address_change, ..."),
+        _instant("created_at", "when the customer wrote first", required=True),
+        _instant("first_reply_at", "when the first answer went out"),
+        _instant("solved_at", "when it was solved"),
+        Column("reopens", "whole", "how often it was opened again", at_least=0),
+    ),
+)
+
+TABLES = (ORDERS, ORDER_LINES, SHIPMENTS, TRACKING_EVENTS, RETURNS, TICKETS)
 
 PERSONAL_COLUMNS = (
     "name", "email", "phone", "street", "address1", "address2", "company", "customer", "zip", "notes",

@@ -1,5 +1,7 @@
 """Random merchants with one planted problem, or with something that only looks like one."""
 
+# ruff: noqa: E501  (a table of cases reads best a line each)
+
 from __future__ import annotations
 
 from dataclasses import replace

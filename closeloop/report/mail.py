@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -17,6 +18,7 @@ from mjml import mjml2html
 
 from closeloop import words
 from closeloop.charts import Drawing, before_after, control_chart, png
+from closeloop.findings import dumps
 from closeloop.model import Findings, Kpi, Pattern, Verdict
 from closeloop.report.sections import pattern_alt, verdict_alt
 from closeloop.report.wording import DECISIONS, NOTHING, STATES, environment, lines, own_week
@@ -60,6 +62,39 @@ def compose(findings: Findings, sender: str, recipients: Sequence[str], page: by
     return message
 
 
+def preview(findings: Findings, page: bytes | None) -> EmailMessage:
+    """Write the mail as it looks before anybody is named who gets it."""
+    return compose(findings, "closeloop <closeloop@localhost>", ["operations@localhost"], page)
+
+
+def addressed(message: EmailMessage, recipient: str, unsubscribe: str = "") -> EmailMessage:
+    """Return a copy of a composed mail for one recipient, with a Message-ID of its own."""
+    letter = deepcopy(message)
+    whole = f"{message['Message-ID']}\x1f{recipient}"
+    for name in ("To", "Message-ID", "List-Unsubscribe"):
+        del letter[name]
+    letter["To"] = _address(recipient)
+    letter["Message-ID"] = f"<closeloop-{_short_hash(whole)}@{_address(str(message['From'])).domain}>"
+    if unsubscribe:
+        letter["List-Unsubscribe"] = f"<{lines(unsubscribe)}>"
+    return letter
+
+
+def failure(sender: str, owner: str, subject: str, text: str, when: datetime) -> EmailMessage:
+    """Write the mail that tells the owner of a report that there is none; plain text, nothing attached."""
+    message = EmailMessage(policy=SMTP)
+    author = _address(sender)
+    identity = _short_hash("\x1f".join((subject, text, when.date().isoformat(), owner)))
+    message["Subject"] = words.shortened(lines(subject), 150)
+    message["From"] = author
+    message["To"] = _address(owner)
+    message["Date"] = format_datetime(when)
+    message["Message-ID"] = f"<closeloop-{identity}@{author.domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text, cte="quoted-printable")
+    return message
+
+
 def html_of(findings: Findings) -> str:
     """Return the HTML of the mail alone, for a preview."""
     return _html(_said(findings, _identity(findings, ()), attached=True))
@@ -86,8 +121,12 @@ def _write_headers(
 
 
 def _identity(findings: Findings, recipients: Sequence[str]) -> str:
-    parts = (findings.merchant, findings.iso_week, findings.provenance.as_of, *sorted(recipients))
-    return "closeloop-" + hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+    """Name a mail by all it says: mail systems drop a second mail of one name, so a revised one needs its own."""
+    return "closeloop-" + _short_hash("\x1f".join((dumps(findings), *sorted(recipients))))
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _address(text: str) -> Address:

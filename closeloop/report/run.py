@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ import nbformat
 import papermill
 import yaml
 from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from closeloop import findings, project
-from closeloop.loop import iso_week, open_week
+from closeloop.loop import open_week
 from closeloop.model import Findings
-from closeloop.report import NotebookError, mail, page
+from closeloop.report import NotebookError, archive, mail, manifest, page, publish
 
 NOTEBOOKS = ("1_surface_patterns", "2_explore_causes", "3_test_change", "4_weekly_report")
 
@@ -39,7 +41,10 @@ STEADY = {
 }
 """What makes two runs of the same notebook give the same bytes."""
 
-CELL_TIMEOUT_S = 900
+SECRET = ("CLOSELOOP_SMTP_USER", "CLOSELOOP_SMTP_PASSWORD")
+"""What no notebook may see, for a notebook keeps what it prints."""
+
+NOTEBOOK_TIMEOUT_S = 1800
 
 Say = Callable[[str], None]
 
@@ -52,6 +57,8 @@ class Request:
     week: str
     data: str
     reports: Path
+    timeout_s: int = NOTEBOOK_TIMEOUT_S
+    """Seconds that each notebook may take."""
 
 
 def weekly(request: Request, say: Say) -> Path:
@@ -60,8 +67,8 @@ def weekly(request: Request, say: Say) -> Path:
     Raises ValueError for bad input (before any kernel starts) and NotebookError for a failing cell.
     """
     say("reading the data")
-    opened = open_week(request.source, request.week, request.data)
-    week = iso_week(opened.week)
+    made_from = origin(request)
+    week = made_from.week
     draft = request.reports / f".{week}.part"
     given = {"source": request.source, "week": week, "data": request.data, "out": str(draft / STEPS)}
     for stem in NOTEBOOKS:
@@ -70,32 +77,31 @@ def weekly(request: Request, say: Say) -> Path:
     (draft / STEPS).mkdir(parents=True)
     for number, stem in enumerate(NOTEBOOKS, start=1):
         say(f"notebook {number} of {len(NOTEBOOKS)}: {stem}")
-        execute(stem, draft / f"{stem}.ipynb", given)
+        execute(stem, draft / f"{stem}.ipynb", given, request.timeout_s)
     say("writing page and mail")
-    _write_report(draft)
-    return _publish(draft, request.reports / week)
+    _write_report(draft, made_from)
+    target = publish.publish(draft, request.reports / week)
+    archive.write(request.reports)
+    return target
 
 
-def _write_report(draft: Path) -> None:
+def origin(request: Request) -> manifest.Manifest:
+    """Say what the requested report would be made from; without a week the newest complete one is meant."""
+    opened = open_week(request.source, request.week, request.data)
+    try:
+        return manifest.describe(opened, request.source, request.data)
+    finally:
+        opened.store.close()
+
+
+def _write_report(draft: Path, made_from: manifest.Manifest) -> None:
     learned = cast("Findings", findings.load(Findings, draft / STEPS / "findings.json"))
     findings.save(learned, draft / "findings.json")
     html = page.render(draft / f"{NOTEBOOKS[-1]}.ipynb", learned)
     (draft / "page.html").write_text(html, encoding="utf-8")
-    message = mail.compose(learned, "closeloop <closeloop@localhost>", ["operations@localhost"], html.encode())
-    mail.save_eml(message, draft / "mail.eml")
-    findings.save(learned.provenance, draft / "manifest.json")
+    mail.save_eml(mail.preview(learned, html.encode()), draft / "mail.eml")
     shutil.rmtree(draft / STEPS)
-
-
-def _publish(draft: Path, target: Path) -> Path:
-    """Put the new report in place of the old with two renames, so that no reader sees half of one."""
-    old = target.with_name(f".{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    draft.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-    return target
+    manifest.seal(made_from, draft)
 
 
 def parameter_file(stem: str) -> Path:
@@ -126,23 +132,54 @@ def notebook(stem: str) -> Path:
     return project.root() / "notebooks" / f"{stem}.ipynb"
 
 
-def execute(stem: str, target: Path, given: Mapping[str, object]) -> None:
-    """Run one notebook in a kernel of its own and keep the executed copy, without clock or host in it."""
+def execute(stem: str, target: Path, given: Mapping[str, object], timeout_s: int = NOTEBOOK_TIMEOUT_S) -> None:
+    """Run one notebook in a kernel of its own and keep the executed copy, without clock or host in it.
+
+    Raises NotebookError when a cell fails, the kernel dies, or the notebook takes more than `timeout_s`.
+    """
     parameters = check_parameters(stem, given)
-    before = {name: os.environ.get(name) for name in STEADY}
-    os.environ.update(STEADY)
     try:
-        with _kernel() as own:
+        with _surroundings(), _kernel() as own:
             papermill.execute_notebook(
                 str(notebook(stem)), str(target), parameters=dict(parameters), kernel_name="python3",
                 cwd=str(project.root()), progress_bar=False, record_timing=False,
-                execution_timeout=CELL_TIMEOUT_S, **own,
+                timeout_func=_time_left(time.monotonic() + timeout_s), **own,
             )  # fmt: skip
     except PapermillExecutionError as error:
-        raise NotebookError(_failure(stem, target, error)) from error
+        said = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
+        raise NotebookError(_failure(stem, target, said)) from error
+    except CellTimeoutError as error:
+        said = f"{_last_cell(target)}: the notebook took more than {timeout_s} s; see `closeloop weekly --timeout`"
+        raise NotebookError(_failure(stem, target, said)) from error
+    except DeadKernelError as error:
+        said = f"{_last_cell(target)}: the kernel died; the system's log says whether memory ran out"
+        raise NotebookError(_failure(stem, target, said)) from error
+    _steady(target)
+
+
+def _time_left(end: float) -> Callable[[object], int]:
+    """Give each cell what the cells before it left of the notebook's time."""
+    return lambda _cell: max(1, round(end - time.monotonic()))
+
+
+@contextmanager
+def _surroundings() -> Generator[None, None, None]:
+    """Set what makes runs equal and hide what is secret, for as long as a kernel runs."""
+    before = {name: os.environ.get(name) for name in (*STEADY, *SECRET)}
+    os.environ.update(STEADY)
+    for name in SECRET:
+        os.environ.pop(name, None)
+    try:
+        yield
     finally:
         _restore(before)
-    _steady(target)
+
+
+def _last_cell(target: Path) -> str:
+    """Name the cell that was running: the last one that papermill noted the start of."""
+    cells = cast("Any", nbformat.read(target, as_version=4)).cells if target.is_file() else []
+    begun = [n for n, cell in enumerate(cells, start=1) if cell.metadata.get("papermill", {}).get("start_time")]
+    return f"cell {begun[-1]}" if begun else "before its first cell"
 
 
 @contextmanager
@@ -162,15 +199,12 @@ async def _stop(manager: AsyncKernelManager) -> None:
     await manager.shutdown_kernel(now=True)
 
 
-def _failure(stem: str, target: Path, error: PapermillExecutionError) -> str:
+def _failure(stem: str, target: Path, said: str) -> str:
     kept = project.cache() / "failed" / f"{stem}.ipynb"
     kept.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(target, kept)
     names = [os.path.relpath(p, project.root()) for p in (notebook(stem), parameter_file(stem), kept)]
-    return (
-        f"{names[0]}, cell {error.exec_count}: {error.ename}: {error.evalue}\n"
-        f"  parameters: {names[1]}\n  the notebook as it stopped: {names[2]}"
-    )
+    return f"{names[0]}, {said}\n  parameters: {names[1]}\n  the notebook as it stopped: {names[2]}"
 
 
 def _restore(before: Mapping[str, str | None]) -> None:

@@ -2,50 +2,154 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
+from closeloop.sources import encoding
 from closeloop.sources.source import Source, SourceFile
 
-CSV_OPTIONS = "all_varchar=true, header=true, store_rejects=true, null_padding=false, sample_size=20480"
+CSV_OPTIONS = (
+    "all_varchar=true, header=true, skip=0, store_rejects=true, null_padding=false,"
+    " sample_size=20480, max_line_size=8388608"
+)
+JSON_OPTIONS = "maximum_object_size=268435456"
+DELIMITERS = (",", ";", "\t", "|")
+HEADER_CHARACTERS = 100_000
 
 
-def read_files(con: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """Make one table per file, named as in `source.yml`, with `_file` and `_row`.
+def read_files(con: duckdb.DuckDBPyConnection, source: Source) -> tuple[str, ...]:
+    """Make one table per file of `source.yml`, with `_file` and `_row`; return what had to be assumed.
 
-    Raises ValueError when a file is missing, empty or unreadable, naming it.
+    A CSV, TSV or Parquet file gives its columns, a JSON file one column `item` with one JSON object a row.
+    Several files of one pattern follow each other by name. Raises ValueError when a file is missing, empty or
+    unreadable, naming it.
     """
-    for file in source.files:
+    con.execute("CREATE OR REPLACE TEMP TABLE unreadable (file VARCHAR, line BIGINT, text VARCHAR, why VARCHAR)")
+    said: list[str] = []
+    with TemporaryDirectory() as scratch:
+        for file in source.files:
+            paths = paths_of(source, file)
+            if not paths and not file.optional:
+                wanted = source.folder / file.path
+                raise ValueError(f"{wanted}: no such file; set folder in source.yml, or pass --data FOLDER")
+            said += _read_all(con, file, paths, Path(scratch))
+    return tuple(said)
+
+
+def paths_of(source: Source, file: SourceFile) -> list[Path]:
+    """Return the files that a path or pattern of `source.yml` names, by name."""
+    if not set("*?[") & set(file.path):
         path = source.folder / file.path
-        if path.is_file():
-            _read(con, file, path)
-        elif not file.optional:
-            raise ValueError(f"{path}: no such file; set folder in source.yml, or pass --data FOLDER")
-
-
-def _read(con: duckdb.DuckDBPyConnection, file: SourceFile, path: Path) -> None:
-    reader = {
-        "csv": f"read_csv($path, {CSV_OPTIONS})",
-        "json": "read_json($path, format='auto', maximum_object_size=268435456)",
-        "parquet": "read_parquet($path)",
-    }[file.format]
-    sql = f'CREATE OR REPLACE TEMP TABLE "{file.name}" AS SELECT *, $name AS _file, row_number() OVER () AS _row'
-    try:
-        con.execute(f"{sql} FROM {reader}", {"path": str(path), "name": file.path})
-    except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path}: cannot be read as {file.format}: {reason}") from error
+        return [path] if path.is_file() else []
+    return sorted(path for path in source.folder.glob(file.path) if path.is_file())
 
 
 def rejected_lines(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str, str]]:
-    """Return (file, line, text, reason) for lines that are not even a row of their CSV file."""
-    found = con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'").fetchone()
-    if not found or not found[0]:
-        return []
-    return con.execute(
-        """
-        SELECT parse_filename(s.file_path), e.line, left(any_value(e.csv_line), 80), any_value(e.error_type)
-        FROM reject_errors e JOIN reject_scans s USING (scan_id, file_id) GROUP BY ALL ORDER BY ALL
-        """
-    ).fetchall()
+    """Return (file, line, text, reason) for lines that are not even a row of their file."""
+    return con.execute("SELECT * FROM unreadable ORDER BY ALL").fetchall()
+
+
+def _read_all(con: duckdb.DuckDBPyConnection, file: SourceFile, paths: list[Path], scratch: Path) -> list[str]:
+    said: list[str] = []
+    con.execute(f'CREATE OR REPLACE TEMP TABLE "{file.name}" AS {_empty_sql(file)}')
+    for path in paths:
+        copy, assumed = (path, "") if file.format == "parquet" else encoding.as_utf8(path, scratch)
+        said += [assumed] if assumed else []
+        _read(con, file, path, copy)
+        _append(con, file, alone=len(paths) == 1 and not file.may_lack)
+    return said
+
+
+def _append(con: duckdb.DuckDBPyConnection, file: SourceFile, *, alone: bool) -> None:
+    """Add the rows of `one_file` to the file's table; a file that stands alone is renamed, which copies nothing."""
+    if alone:
+        con.execute(f'DROP TABLE "{file.name}"; ALTER TABLE one_file RENAME TO "{file.name}"')
+        return
+    con.execute(
+        f'CREATE OR REPLACE TEMP TABLE "{file.name}" AS'
+        f' SELECT * FROM "{file.name}" UNION ALL BY NAME SELECT * FROM one_file'
+    )
+
+
+def _empty_sql(file: SourceFile) -> str:
+    """A table without rows that has the columns which the file may lack."""
+    columns = ["item"] if file.is_json else file.may_lack
+    kind = "JSON" if file.is_json else "VARCHAR"
+    given = [f"NULL::{kind} AS {_quoted(name)}" for name in columns]
+    return f"SELECT {', '.join([*given, 'NULL::VARCHAR AS _file', 'NULL::BIGINT AS _row'])} WHERE false"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _read(con: duckdb.DuckDBPyConnection, file: SourceFile, path: Path, copy: Path) -> None:
+    """Read one file into the table `one_file`, and its lines that are no rows into `unreadable`."""
+    if not copy.stat().st_size:
+        raise ValueError(f"{path}: the file is empty; export it again, with its header row")
+    try:
+        if file.is_json:
+            _read_json(con, file, path, copy)
+        else:
+            _read_columns(con, file, path, copy)
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0].replace(str(copy), path.name)
+        raise ValueError(f"{path}: cannot be read as {file.format}: {reason}") from error
+
+
+def _read_columns(con: duckdb.DuckDBPyConnection, file: SourceFile, path: Path, copy: Path) -> None:
+    reader = "read_parquet($path)" if file.format == "parquet" else _csv_reader(file, copy)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE one_file AS SELECT *, $name AS _file, row_number() OVER () AS _row"
+        f" FROM {reader}",
+        {"path": str(copy), "name": path.name},
+    )
+    if file.format != "parquet":
+        con.execute(
+            """
+            INSERT INTO unreadable
+            SELECT $name, line, left(min(csv_line), 80), min(error_type) FROM reject_errors GROUP BY line
+            """,
+            {"name": path.name},
+        )
+        con.execute("DROP TABLE reject_errors; DROP TABLE reject_scans")
+
+
+def _csv_reader(file: SourceFile, copy: Path) -> str:
+    """Amazon's tab-separated files do not quote; everything else quotes as RFC 4180 says."""
+    if file.format == "tsv":
+        return f"read_csv($path, delim='\t', quote='', escape='', {CSV_OPTIONS})"
+    return f"read_csv($path, delim='{_delimiter(copy)}', quote='\"', escape='\"', {CSV_OPTIONS})"
+
+
+def _delimiter(copy: Path) -> str:
+    """Return the delimiter that splits the header row into most columns."""
+    with copy.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        header = file.readline(HEADER_CHARACTERS)
+    return max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([header], delimiter=delimiter), [])))
+
+
+def _read_json(con: duckdb.DuckDBPyConnection, file: SourceFile, path: Path, copy: Path) -> None:
+    """Objects of a list, of lines, or of the list `records` within an envelope, such as {"trackers": [...]}."""
+    lines = "format='newline_delimited', ignore_errors=true" if file.format == "jsonl" else "format='auto'"
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE whole AS SELECT json AS item, row_number() OVER () AS line"
+        f" FROM read_json_objects($path, {lines}, {JSON_OPTIONS})",
+        {"path": str(copy)},
+    )
+    con.execute("INSERT INTO unreadable SELECT ?, line, '', 'not JSON' FROM whole WHERE item IS NULL", [path.name])
+    inner = "item"
+    if file.records:
+        at = f"'$.{file.records}'"
+        inner = (
+            f"unnest(CASE json_type(item, {at}) WHEN 'ARRAY' THEN json_extract(item, {at.rstrip(chr(39))}[*]')"
+            f" WHEN 'OBJECT' THEN [json_extract(item, {at})] ELSE [item] END)"
+        )
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE one_file AS SELECT item, ? AS _file, row_number() OVER () AS _row"
+        f" FROM (SELECT {inner} AS item, line FROM whole WHERE item IS NOT NULL)",
+        [path.name],
+    )

@@ -1,9 +1,9 @@
-"""Reads a source folder: `source.yml` and one SELECT per canonical table."""
+"""Reads a source folder: `source.yml` and one SELECT per canonical table, or several sources combined."""
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -13,23 +13,37 @@ import yaml
 
 from closeloop import tables
 
-FORMATS = ("csv", "json", "parquet")
+FORMATS = ("csv", "json", "parquet", "jsonl", "tsv")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of a source: its name in the SELECTs, its path in the folder, its format."""
+    """One file of a source, or all files of one pattern such as `orders_*.csv`.
+
+    `may_lack` are the columns that are read as empty where the file has none of that name; `records` is the
+    list within a JSON envelope that holds the rows.
+    """
 
     name: str
     path: str
     format: str
     optional: bool = False
+    records: str = ""
+    may_lack: tuple[str, ...] = ()
+
+    @property
+    def is_json(self) -> bool:
+        """Whether its rows are JSON objects, in one column `item`."""
+        return self.format in ("json", "jsonl")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A merchant's data: where the files are, in which zone they tell the time, and how to read them."""
+    """A merchant's data: where the files are, in which zone they tell the time, and how to read them.
+
+    A merchant whose files come from several systems has one part for each; the parts have the files and SELECTs.
+    """
 
     name: str
     title: str
@@ -46,6 +60,18 @@ class Source:
     notes: tuple[str, ...] = ()
     caveat: str = ""
     made_by: str = ""
+    parts: tuple[Source, ...] = field(default=())
+
+    @property
+    def pieces(self) -> tuple[Source, ...]:
+        """The sources that have files of their own: the parts, else the source itself."""
+        return self.parts or (self,)
+
+    @property
+    def vocabularies(self) -> tuple[str, ...]:
+        """The files that say what each system's tracking codes mean, each once."""
+        named = (self.vocabulary, *(part.vocabulary for part in self.parts))
+        return tuple(dict.fromkeys(name for name in named if name))
 
 
 def read(where: Path, data: Path | None = None) -> Source:
@@ -54,26 +80,62 @@ def read(where: Path, data: Path | None = None) -> Source:
     Raises ValueError naming the file, the key, and how to mend it.
     """
     path = where / "source.yml"
-    if not path.is_file():
-        raise ValueError(f"{where}: there is no source.yml; see 'Use your own data' in README.md")
     settings = _settings(path)
-    _check_keys(path, settings)
-    folder = data or (where / str(settings.get("folder", "."))).resolve()
-    settings.pop("folder", None)
-    if settings.get("vocabulary"):
-        settings["vocabulary"] = str((where / settings["vocabulary"]).resolve())
-    files = _files(path, settings.pop("files"))
+    merchant = _combined(path, settings, data) if "combine" in settings else _plain(path, settings, data)
+    if not any(name == "orders" for piece in merchant.pieces for name, _ in piece.selects):
+        raise ValueError(f"{where}: orders.sql is missing; every source gives at least the orders, or is combined")
+    return merchant
+
+
+def _plain(path: Path, settings: dict[str, Any], data: Path | None) -> Source:
+    where = path.parent
+    _check_keys(path, settings, frozenset({"title", "files", "timezone", "currency"}))
+    given = _given(where, settings)
+    own = (where / str(given.pop("folder", "."))).resolve()
+    folder = data or own
+    files = _files(path, given.pop("files"))
+    return Source(name=where.resolve().name, folder=folder, files=files, selects=_selects(where), **given)
+
+
+def _given(where: Path, settings: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
-    return Source(
-        name=where.resolve().name,
-        folder=folder,
-        files=files,
-        selects=_selects(where),
-        **given,
-    )
+    if given.get("vocabulary"):
+        given["vocabulary"] = str((where / given["vocabulary"]).resolve())
+    return given
+
+
+def _combined(path: Path, settings: dict[str, Any], data: Path | None) -> Source:
+    where, entries = path.parent, settings.pop("combine")
+    _check_keys(path, settings, frozenset({"title", "timezone", "currency"}))
+    if not isinstance(entries, list):
+        raise ValueError(f"{path}: combine: write '- ../shopify_csv' for each source")
+    given = _given(where, settings)
+    own = (where / str(given.pop("folder", "."))).resolve()
+    folder = data or own
+    parts = tuple(_part(path, entry, folder, settings) for entry in cast("list[Any]", entries))
+    for name in ("notes", "cannot_say"):
+        given[name] = (*given.get(name, ()), *(text for part in parts for text in getattr(part, name)))
+    return Source(name=where.resolve().name, folder=folder, files=(), selects=(), parts=parts, **given)
+
+
+def _part(path: Path, entry: Any, folder: Path, merchant: dict[str, Any]) -> Source:
+    """Read one source of a combination; what it leaves open (zone, currency) is the merchant's."""
+    spec: dict[str, Any] = {"source": entry} if isinstance(entry, str) else dict(entry)
+    where = (path.parent / str(spec.pop("source", ""))).resolve()
+    if unknown := sorted(set(spec) - {"folder", "timezone", "time_formats"}):
+        raise ValueError(
+            f"{path}: combine: unknown key {unknown[0]!r}; known: source, folder, timezone, time_formats"
+        )
+    own = where / "source.yml"
+    data = folder / str(spec.pop("folder", where.name))
+    settings = {"timezone": merchant["timezone"], "currency": merchant["currency"], **_settings(own), **spec}
+    settings.pop("folder", None)
+    return _plain(own, settings, data)
 
 
 def _settings(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ValueError(f"{path.parent}: there is no source.yml; see 'Use your own data' in README.md")
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -83,14 +145,14 @@ def _settings(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", settings)
 
 
-def _check_keys(path: Path, settings: dict[str, Any]) -> None:
-    known = {field.name for field in fields(Source)} - {"name", "selects"}
+def _check_keys(path: Path, settings: dict[str, Any], required: frozenset[str]) -> None:
+    known = {part.name for part in fields(Source)} - {"name", "selects", "parts"} | {"combine"}
     for key in settings:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(sorted(known))}"
             raise ValueError(f"{path}: unknown key {key!r}{hint}")
-    missing = {"title", "files", "timezone", "currency"} - set(settings)
+    missing = required - set(settings)
     if missing:
         raise ValueError(f"{path}: missing {', '.join(sorted(missing))}")
     _check_values(path, settings)
@@ -101,7 +163,7 @@ def _check_values(path: Path, settings: dict[str, Any]) -> None:
         ZoneInfo(str(settings["timezone"]))
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"{path}: timezone {settings['timezone']!r} is not an IANA zone") from error
-    if not isinstance(settings["files"], dict):
+    if not isinstance(settings.get("files", {}), dict):
         raise ValueError(f"{path}: files: write 'name: path' for each file, such as 'shopify: orders.csv'")
     for day in settings.get("working_days", ()):
         if day not in WEEKDAYS:
@@ -119,8 +181,18 @@ def _files(path: Path, entries: dict[str, Any]) -> tuple[SourceFile, ...]:
             raise ValueError(f"{path}: files.{name}: format {kind!r}; allowed: {', '.join(FORMATS)}")
         if not name.isidentifier():
             raise ValueError(f"{path}: files.{name}: a name is letters, digits and _")
-        found.append(SourceFile(name, spec["path"], kind, bool(spec.get("optional", False))))
+        found.append(_file(path, name, kind, spec))
     return tuple(found)
+
+
+def _file(path: Path, name: str, kind: str, spec: dict[str, Any]) -> SourceFile:
+    known = {part.name for part in fields(SourceFile)} - {"name"}
+    if unknown := sorted(set(spec) - known):
+        raise ValueError(f"{path}: files.{name}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
+    lacking = tuple(spec.get("may_lack", ()))
+    return SourceFile(
+        name, str(spec["path"]), kind, bool(spec.get("optional", False)), str(spec.get("records", "")), lacking
+    )
 
 
 def _selects(where: Path) -> tuple[tuple[str, str], ...]:
@@ -129,7 +201,4 @@ def _selects(where: Path) -> tuple[tuple[str, str], ...]:
         if path.stem not in known:
             raise ValueError(f"{path}: no canonical table is called {path.stem!r}; known: {', '.join(known)}")
     present = [(name, where / f"{name}.sql") for name in known]
-    selects = tuple((name, path.read_text(encoding="utf-8")) for name, path in present if path.is_file())
-    if not any(name == "orders" for name, _ in selects):
-        raise ValueError(f"{where}: orders.sql is missing; every source gives at least the orders")
-    return selects
+    return tuple((name, path.read_text(encoding="utf-8")) for name, path in present if path.is_file())

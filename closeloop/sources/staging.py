@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from closeloop.model import Quarantine, TableCount
+from closeloop.sources.select_errors import explained
 from closeloop.sources.source import Source
 from closeloop.tables import MEND, SQL_TYPE, TABLES, Column, Kind, Table
 
@@ -19,6 +20,14 @@ UNSOUND: dict[Kind, str] = {
 }
 """What DuckDB lets pass, but no such value is: infinity, not-a-number, a fraction rounded."""
 
+QUARANTINE = (
+    "CREATE TABLE quarantine (table_name VARCHAR, file VARCHAR, row BIGINT,"
+    " column_name VARCHAR, value VARCHAR, rule VARCHAR, mend VARCHAR)"
+)
+"""Makes the table into which `build` puts the rows that it cannot use."""
+
+EMAIL = r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"
+
 UNREADABLE = "the line does not have the columns of its file"
 
 
@@ -27,16 +36,12 @@ def build(con: duckdb.DuckDBPyConnection, source: Source) -> tuple[TableCount, .
 
     Always rows in = rows used + rows quarantined. Raises ValueError when a SELECT fails.
     """
-    con.execute(
-        "CREATE OR REPLACE TABLE quarantine (table_name VARCHAR, file VARCHAR, row BIGINT,"
-        " column_name VARCHAR, value VARCHAR, rule VARCHAR, mend VARCHAR)"
-    )
     selects = dict(source.selects)
     return tuple(_build_table(con, source, table, selects.get(table.name)) for table in TABLES)
 
 
 def _build_table(con: duckdb.DuckDBPyConnection, source: Source, table: Table, select: str | None) -> TableCount:
-    given = _stage(con, table, select) if select else {}
+    given = _stage(con, source, table, select) if select else {}
     if not select:
         con.execute(f"CREATE OR REPLACE TEMP TABLE staged ({_all_columns(table)}, _file VARCHAR, _row BIGINT)")
     con.execute(f"CREATE OR REPLACE TEMP TABLE typed AS {_typed_sql(source, table, given)}")
@@ -62,18 +67,33 @@ def _all_columns(table: Table) -> str:
     return ", ".join(f"{column.name} {SQL_TYPE[column.kind]}" for column in table.columns)
 
 
-def _stage(con: duckdb.DuckDBPyConnection, table: Table, select: str) -> dict[str, str]:
+def _stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, select: str) -> dict[str, str]:
     try:
         con.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {select.strip().rstrip(';')}")
     except duckdb.Error as error:
-        raise ValueError(f"{table.name}.sql: {str(error).splitlines()[0]}") from error
+        raise explained(con, source, table.name, error) from error
     given = {name: str(kind) for name, kind, *_ in con.execute("DESCRIBE staged").fetchall()}
     unknown = sorted(set(given) - {column.name for column in table.columns} - {"_file", "_row"})
     if unknown:
         raise ValueError(f"{table.name}.sql: unknown column {unknown[0]!r}; see closeloop/tables.py")
     if not {"_file", "_row"} <= set(given):
         raise ValueError(f"{table.name}.sql: select _file and _row too, so that a bad row can be named")
+    _refuse_personal(con, table, given)
     return given
+
+
+def _refuse_personal(con: duckdb.DuckDBPyConnection, table: Table, given: dict[str, str]) -> None:
+    """Raise ValueError when a text column holds an e-mail address: personal data has no place in any table."""
+    for name in (c.name for c in table.columns if given.get(c.name) == "VARCHAR"):
+        row = con.execute(
+            f"SELECT _file, _row FROM staged WHERE contains({name}, '@') AND regexp_matches({name}, '{EMAIL}')"
+            " ORDER BY ALL LIMIT 1"
+        ).fetchone()
+        if row:
+            raise ValueError(
+                f"{table.name}.sql: column {name} holds an e-mail address ({row[0]} row {row[1]});"
+                " select another column, or take the address out"
+            )
 
 
 def _typed_sql(source: Source, table: Table, given: dict[str, str]) -> str:

@@ -20,6 +20,9 @@ MIN_BASELINE = 8
 PRIOR_DF = 10.0
 """How many residuals the other series' dispersion is worth."""
 
+CHI_SQUARE_MEDIAN = 0.4549
+"""Median of a squared standard normal."""
+
 UNASKED = 8
 """Newest periods that do not tell how much the past moved: they may hold what is looked for."""
 
@@ -129,24 +132,25 @@ def _tail(x: Floats, expected: Floats, variance: Floats, df: Floats, binomial: b
 def strain(bad: Floats, total: Floats, window: int, groups: Sequence[Hashable], *, binomial: bool) -> Floats:
     """Return, per series, how much more the past moved than `rise` would have it: a factor on its errors.
 
-    The same test is made at earlier periods, where nothing is asked; its root mean square, by group and
-    shrunk towards all series, is what a standard error is really worth (an empirical null, Efron 2004;
-    squares above 9 count as 9, so that old problems do not hide new ones). Never below 1.
+    The same test is made at earlier periods, where nothing is asked; the median of its squares, by group
+    and shrunk towards all series, over that of a standard normal is what a squared standard error is
+    really worth (an empirical null by its centre, Efron 2004, so that old problems do not hide new
+    ones). Never below 1.
     """
     ends = range(MIN_BASELINE + window, bad.shape[1] - UNASKED + 1, 2)
     squares = [
-        np.minimum(9.0, ((found.observed - found.expected) / np.maximum(found.se, 1e-9)) ** 2)
+        ((found.observed - found.expected) / np.maximum(found.se, 1e-9)) ** 2
         for end in ends
         for found in [rise(bad[:, :end], total[:, :end], window, binomial=binomial)]
     ]
     if len(squares) < FEWEST_ENDS:
         return np.full(len(bad), UNKNOWN_STRAIN)
-    own = np.mean(squares, axis=0)
-    looks = len(squares) * 2 / window
+    seen = np.array(squares)
     _, codes = np.unique([str(group) for group in groups], return_inverse=True)
-    size, total_of = np.bincount(codes), np.bincount(codes, own)
-    shrunk = (looks * total_of + STRAIN_PRIOR * own.mean()) / (looks * size + STRAIN_PRIOR)
-    return np.sqrt(np.maximum(1.0, shrunk))[codes]
+    own = np.array([np.median(seen[:, codes == code]) for code in range(codes.max() + 1)])
+    looks = np.bincount(codes) * len(squares) * 2 / window
+    shrunk = (looks * own + STRAIN_PRIOR * np.median(seen)) / (looks + STRAIN_PRIOR)
+    return np.sqrt(np.maximum(1.0, shrunk / CHI_SQUARE_MEDIAN))[codes]
 
 
 def onset(bad: Floats, total: Floats, longest: int) -> int:

@@ -1,0 +1,169 @@
+"""A change to come + facts -> when to review it, or why no review could tell and what would help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from math import ceil, expm1
+
+import duckdb
+
+from closeloop import impact, metrics
+from closeloop.cube import Cube
+from closeloop.model import Change
+from closeloop.slices import Slice
+from closeloop.stats.review_plan import ReviewPlan, Wait, plan_review
+from closeloop.words import SPACE, day, number, plural
+
+HOPED = -0.2
+"""The relative effect that a review should find, unless somebody hopes for another."""
+
+POWER = 0.8
+FEWEST_WEEKS = 2
+"""A review sooner than this would judge the first days of a habit."""
+
+MOST_OFFERS = 3
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A wider scope, or another metric, with which the same effect would show."""
+
+    metric: str
+    scope: Slice
+    weeks: int
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """When to review a change, how sure it can be by then, and what would do better when it cannot.
+
+    `half_width` is relative: 0.2 is an interval that reaches about 20 % to each side.
+    """
+
+    review_date: date
+    weeks: int
+    half_width: float
+    power: float
+    enough: bool
+    lines: tuple[str, ...]
+    offers: tuple[Offer, ...] = ()
+
+
+def propose(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: float = HOPED) -> Proposal:
+    """Propose a review date for a change from the daily numbers of its scope before it ships.
+
+    The weeks are the fewest in which `hoped`, a relative effect such as -0.2, is found with a chance of 80 %, two at
+    least; then the metric must be final. The change's own review date is not looked at.
+
+    Raises ValueError when `hoped` is no reduction, the data lacks the metric, or it holds too little before the ship
+    date to plan anything.
+    """
+    if not -0.95 <= hoped <= -0.01:
+        raise ValueError(f"the hoped-for effect is {hoped:g}; write a reduction from -0.95 to -0.01, such as -0.2")
+    cube.of(change.metric)
+    plan = _plan(con, cube, change, hoped)
+    if plan is None:
+        raise ValueError(
+            f"{change.metric} in {change.scope}: there is under one row a day, or under four whole weeks, before"
+            f" {change.shipped_on}: no review date can be worked out; name one with --review-date or widen the scope"
+        )
+    return _proposal(plan, change) if plan.proposed else _hopeless(plan, change, _offers(con, cube, change, hoped))
+
+
+def _proposal(plan: ReviewPlan, change: Change) -> Proposal:
+    weeks = _weeks(plan)
+    wait, when = plan.waits[weeks * 7 // _block_days(plan) - 1], _review_date(change, weeks)
+    said = (
+        f"Review on {day(when)}, after {plural(weeks, 'week')} that count: a fall of {_percent(-plan.effect)} is"
+        f" then found with a chance of {_percent(wait.power)}; the 95 % interval reaches about {_reach(wait)} to each"
+        " side."
+    )
+    return Proposal(when, weeks, expm1(wait.half_width), wait.power, True, (said,))
+
+
+def _hopeless(plan: ReviewPlan, change: Change, offers: tuple[Offer, ...]) -> Proposal:
+    wait, weeks = plan.waits[-1], _weeks(plan)
+    said = (
+        f"Too small ever to tell: even after {plural(weeks, 'week')} {change.metric} in {change.scope} shows a fall"
+        f" of {_percent(-plan.effect)} with a chance of {_percent(wait.power)} only (the 95 % interval reaches about"
+        f" {_reach(wait)} to each side). It can show a fall of {_percent(-wait.detectable)}."
+    )
+    nothing = "No scope with one condition less, and no like metric of this scope, would do."
+    would = tuple(_offered(offer, change) for offer in offers) or (nothing,)
+    when = _review_date(change, weeks)
+    return Proposal(when, weeks, expm1(wait.half_width), wait.power, False, (said, *would), offers)
+
+
+def _plan(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: float) -> ReviewPlan | None:
+    """Plan from what is final before the ship date; None when that is too little."""
+    metric = metrics.by_id(change.metric)
+    end = min(impact.final_until(cube, metric), change.shipped_on)
+    daily = impact.daily_sums(con, metric, change, end)
+    if impact.TREATED not in set(daily["segment"]):
+        return None
+    try:
+        return plan_review(
+            daily, shipped=change.shipped_on.isoformat(), treated=impact.TREATED,
+            count="x" if metric.kind == "share" else None, value=None if metric.kind == "share" else "x",
+            squares=None if metric.kind == "share" else "squares", exposure="n", effect=hoped, power=POWER,
+        )  # fmt: skip
+    except ValueError:
+        return None
+
+
+def _block_days(plan: ReviewPlan) -> int:
+    return int(plan.period.split()[0]) if plan.period.endswith("days") else 7
+
+
+def _weeks(plan: ReviewPlan) -> int:
+    """Return the weeks until the wished power, whole blocks and two weeks at least; all of them if it is never."""
+    days = _block_days(plan)
+    fewest = ceil(7 * FEWEST_WEEKS / days)
+    return max(plan.proposed or len(plan.waits), fewest) * days // 7
+
+
+def _review_date(change: Change, weeks: int) -> date:
+    """Return the day on which so many weeks after settling are final."""
+    final = ceil(metrics.by_id(change.metric).complete_after)
+    return change.shipped_on + timedelta(days=change.settling_days + 7 * weeks + final)
+
+
+def _offers(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: float) -> tuple[Offer, ...]:
+    """Return what would show the effect: a scope with one condition less, or a like metric; the soonest first."""
+    found: list[Offer] = []
+    for other in (*_wider(change), *_other_metrics(cube, change)):
+        plan = _plan(con, cube, other, hoped)
+        if plan and plan.proposed:
+            found.append(Offer(other.metric, other.scope, _weeks(plan)))
+    return tuple(sorted(found, key=lambda offer: (offer.weeks, offer.metric, offer.scope))[:MOST_OFFERS])
+
+
+def _wider(change: Change) -> Iterable[Change]:
+    for dim in change.scope.dims:
+        scope = Slice.of(pair for pair in change.scope.where if pair[0] != dim)
+        yield replace(change, scope=scope, comparison="" if dim == change.comparison else change.comparison)
+
+
+def _other_metrics(cube: Cube, change: Change) -> Iterable[Change]:
+    """Give the change with other metrics of the same kind: a fifth less cost is not a fifth fewer late parcels."""
+    kind = metrics.by_id(change.metric).kind
+    for other in (series.metric for series in cube.series):
+        if other.id != change.metric and other.kind == kind and set(change.scope.dims) <= set(other.dims):
+            yield replace(change, metric=other.id)
+
+
+def _offered(offer: Offer, change: Change) -> str:
+    weeks = plural(offer.weeks, "week")
+    if offer.scope == change.scope:
+        return f"Metric {offer.metric} would show such a fall, if it moves as much, after {weeks}."
+    return f"Scope {offer.scope} would show it after {weeks}, if the change ships to all of it."
+
+
+def _reach(wait: Wait) -> str:
+    return _percent(expm1(wait.half_width))
+
+
+def _percent(value: float) -> str:
+    return f"{number(100 * value, 0)}{SPACE}%"

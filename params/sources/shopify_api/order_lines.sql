@@ -1,0 +1,15 @@
+-- The line items within each order.
+with lines as (
+    select item->>'$.name' as name, unnest(item->'$.line_items[*]') as line,
+           generate_subscripts(item->'$.line_items[*]', 1) as line_no, _file, _row
+    from orders_json
+)
+select
+    ltrim(name, '#') as order_id,
+    line_no,
+    coalesce(nullif(line->>'$.sku', ''), line->>'$.title') as sku,
+    line->>'$.quantity' as qty,
+    line->>'$.price' as unit_price,
+    _file,
+    _row
+from lines
