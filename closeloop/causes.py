@@ -15,6 +15,16 @@ from closeloop.words import share
 PROMISE_SHARE = 0.5
 """The part of the added late parcels that an unchanged promise must spare to be the candidate."""
 
+STEPS = {
+    "ready_to_label": ("to ready", "to label"),
+    "order_to_handover": ("to ready", "to label", "to first scan"),
+    "late_handover": ("to ready", "to label", "to first scan"),
+    "label_to_first_scan": ("to first scan",),
+    "idle_labels": ("to first scan",),
+    "slow_transit": ("to destination", "to first attempt"),
+}
+"""Steps, by their ends, that can make a metric worse; a metric that is not here depends on all of them."""
+
 ORDER_DIMS = {"channel", "complexity", "campaign", "weekday"}
 
 
@@ -40,7 +50,7 @@ def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern) -> Caus
     compared = [*_siblings(con, metric, pattern), *_spread(con, metric, pattern)]
     promise = _promise(con, pattern) if metric.id == "on_time_delivery" else None
     reasons = _return_reasons(con, pattern) if metric.id == "return_rate" else None
-    stage, weight = _main_stage(stages)
+    stage, weight = _main_stage(metric, stages)
     origin = _origin(metric, pattern, stage, promise)
     told = promise.evidence if promise else None
     evidence = [*compared, *(e for e in (_load(cube, pattern, origin), told, reasons) if e)]
@@ -183,13 +193,14 @@ def _return_reasons(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Evidenc
     return Evidence(f"Since then {share(row[1])} of its returns give the reason {row[0]}.", True) if row else None
 
 
-def _main_stage(stages: tuple[Stage, ...]) -> tuple[str, float]:
-    """Return the step whose time grew most beyond the rest of the shop, and its share of the growth."""
-    grown = sum(max(0.0, stage.excess) for stage in stages)
-    if not stages or grown <= 0:
+def _main_stage(metric: Metric, stages: tuple[Stage, ...]) -> tuple[str, float]:
+    """Return the step that grew most, itself and beyond the rest of the shop, and its share of the growth."""
+    steps = STEPS.get(metric.id)
+    grown = [s for s in stages if s.excess > 0 and s.since > s.before and (not steps or s.name.endswith(steps))]
+    if not grown:
         return "", 0.5
-    top = max(stages, key=lambda stage: stage.excess)
-    return top.name, top.excess / grown
+    top = max(grown, key=lambda stage: stage.excess)
+    return top.name, top.excess / sum(stage.excess for stage in grown)
 
 
 def _origin(metric: Metric, pattern: Pattern, stage: str, promise: Promise | None) -> Origin:
