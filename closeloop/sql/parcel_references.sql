@@ -4,7 +4,7 @@ with base as (
     select * from parcel_facts where coalesce(label_at, handed_over_at) < $base_end
 ),
 costs as (
-    select carrier, service, zone, billed_lb, avg(cost) as reference_cost
+    select carrier, service, zone, billed_lb, round(avg(cost), 6) as reference_cost
     from base group by all
 ),
 lanes as (

@@ -23,6 +23,9 @@ PRIOR_DF = 10.0
 CHI_SQUARE_MEDIAN = 0.4549
 """Median of a squared standard normal."""
 
+STEADIEST = 0.002
+"""Relative error of a period's sum at least: a past without any noise would make rounding errors news."""
+
 UNASKED = 8
 """Newest periods that do not tell how much the past moved: they may hold what is looked for."""
 
@@ -69,6 +72,8 @@ def rise(bad: Floats, total: Floats, window: int, *, binomial: bool, strain: Flo
     unit = level * (1 - level) if binomial else np.ones_like(level)
     residual = _residuals(base_bad, base_total, level, unit)
     phi, df = _dispersion(residual, base_total, periods, binomial)
+    if not binomial:
+        phi = np.maximum(phi, (STEADIEST * level) ** 2 * base_total.sum(axis=1) / np.maximum(periods, 1))
     rho = _autocorrelation(residual, base_total)
     spread = n * _inflation(window, rho) + n**2 / np.maximum(base_total.sum(axis=1), 1e-9) * _inflation(26, rho)
     expected = level * n
