@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import nbformat
+from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from closeloop import project
@@ -27,7 +28,7 @@ def notebook_for(week: str, pattern: str, source: str, data: str) -> Path:
     if pattern not in known:
         raise ValueError(f"{week} has no pattern {pattern!r}; it has: {', '.join(known) or 'none'}")
     given = check_parameters(STEM, {"source": source, "week": week, "data": data, "pattern": pattern})
-    node = cast("Any", parameterize_notebook(nbformat.read(notebook(STEM), as_version=4), given))
+    node = cast("Any", parameterize_notebook(load_notebook_node(str(notebook(STEM))), given))
     path.parent.mkdir(exist_ok=True)
     nbformat.write(node, path)
     return path
