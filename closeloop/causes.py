@@ -3,127 +3,100 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NamedTuple, get_args
 
 import duckdb
+import numpy as np
 
-from closeloop import metrics
+from closeloop import comparisons, metrics, origins, triggers
+from closeloop.coincidences import coincidences
 from closeloop.cube import Cube
-from closeloop.model import Cause, Evidence, Metric, Origin, Pattern, Slice, Stage
-from closeloop.stages import BEFORE_WEEKS, filter_sql, milestone_split, span_of
-from closeloop.words import share
+from closeloop.model import Cause, Evidence, Metric, Origin, Pattern, Stage
+from closeloop.stages import BEFORE_WEEKS, MILESTONES, filter_sql, milestone_split, span_of
+from closeloop.stats.change_point import EDGE, change_point
+from closeloop.words import day, share
 
 PROMISE_SHARE = 0.5
 """The part of the added late parcels that an unchanged promise must spare to be the candidate."""
 
-STEPS = {
-    "ready_to_label": ("to ready", "to label"),
-    "order_to_handover": ("to ready", "to label", "to first scan"),
-    "late_handover": ("to ready", "to label", "to first scan"),
-    "label_to_first_scan": ("to first scan",),
-    "idle_labels": ("to first scan",),
-    "slow_transit": ("to destination", "to first attempt"),
+
+WATCHED: dict[str, triggers.Waiting] = {
+    "label": "label",
+    "first scan": "first scan",
+    "destination": "destination",
+    "first attempt": "destination",
 }
-"""Steps, by their ends, that can make a metric worse; a metric that is not here depends on all of them."""
+"""What an alert waits for when the step that ends so grew."""
 
-ORDER_DIMS = {"channel", "complexity", "campaign", "weekday"}
+WORTH_CATCHING = 0.2
+"""The share of missed promises that an alert must surely catch to be told."""
+
+ORIGINS = frozenset(get_args(Origin))
 
 
-@dataclass(frozen=True)
-class Level:
-    """Bad share (or cost ratio) of a group before the onset and since, with the denominators."""
+class Onset(NamedTuple):
+    """The day on which the step that grew began to, and the interval that holds it with 95 %."""
 
-    before: float
-    since: float
-    n_before: float
-    n_since: float
-
-    @property
-    def change(self) -> float:
-        """How much worse it became, in the metric's own unit."""
-        return self.since - self.before
+    day: date
+    low: date
+    high: date
 
 
 def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern) -> Cause:
     """Work through the evidence for one pattern and name the candidate that it favours."""
     metric = metrics.by_id(pattern.metric)
     stages = milestone_split(con, pattern)
-    compared = [*_siblings(con, metric, pattern), *_spread(con, metric, pattern)]
+    spreads = comparisons.spreads(con, metric, pattern)
     promise = _promise(con, pattern) if metric.id == "on_time_delivery" else None
-    reasons = _return_reasons(con, pattern) if metric.id == "return_rate" else None
-    stage, weight = _main_stage(metric, stages)
-    origin = _origin(metric, pattern, stage, promise)
-    told = promise.evidence if promise else None
-    evidence = [*compared, *(e for e in (_load(cube, pattern, origin), told, reasons) if e)]
-    if metric.kind == "index":
-        stage, weight = "price", 1.0 if origin != "undecided" else 0.5
+    named = _named_by_rows(con, metric, pattern)
+    steps = origins.grown(metric, stages)
+    clues = origins.Clues(tuple(spreads), bool(promise and promise.to_blame), named.origin if named else None)
+    weights = origins.weigh(metric, pattern, steps, clues)
+    origin = origins.decided(weights)
+    stage = "price" if metric.kind == "index" else max(steps, key=lambda name: steps[name], default="")
+    began = onset(con, metric, pattern, stage)
+    evidence = [
+        *comparisons.siblings(con, metric, pattern),
+        *(told for spread in spreads if (told := comparisons.told(spread))),
+        *(e for e in (_load(cube, pattern, origin), promise and promise.evidence, named and named.evidence) if e),
+    ]
     return Cause(
-        pattern=pattern.id, origin=origin, weight=round(weight, 2), stage=stage, onset=pattern.onset,
-        recent=pattern.weeks <= 8, sentence=_sentence(pattern, origin, stage, stages),
+        pattern=pattern.id, origin=origin, weight=round(max(weights.values()), 2), stage=stage, onset=began.day,
+        recent=pattern.weeks <= 8, sentence=_sentence(pattern, origin, stage, stages, began),
         evidence=tuple(evidence), stages=stages, proposal=_proposal(pattern, origin, stage),
+        onset_low=began.low, onset_high=began.high, coincidences=coincidences(con, pattern, began.day),
+        earlier=_earlier(con, pattern, stage), origins=tuple(sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))),
     )  # fmt: skip
 
 
-def _level(
-    con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, condition: str, values: dict[str, str]
-) -> Level:
-    lag = f"{metric.at} < $end::DATE + 1"
-    row = con.execute(
-        f"""
-        SELECT sum(({metric.bad})::DOUBLE) FILTER ({metric.at}::DATE < $onset),
-               sum(({metric.total})::DOUBLE) FILTER ({metric.at}::DATE < $onset),
-               sum(({metric.bad})::DOUBLE) FILTER ({metric.at}::DATE >= $onset),
-               sum(({metric.total})::DOUBLE) FILTER ({metric.at}::DATE >= $onset)
-        FROM {metric.view} WHERE ({metric.rows}) AND ({condition}) AND {metric.at}::DATE >= $start AND {lag}
-        """,
-        {**values, **span_of(pattern)},
-    ).fetchone()
-    bad0, n0, bad1, n1 = (float(value or 0) for value in row or (0, 0, 0, 0))
-    return Level(bad0 / n0 if n0 else 0.0, bad1 / n1 if n1 else 0.0, n0, n1)
-
-
-def _siblings(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> list[Evidence]:
-    """Compare with the neighbours on each side: the same carrier elsewhere, other carriers here."""
-    own_condition, own_values = filter_sql(pattern.slice)
-    own = _level(con, metric, pattern, own_condition, own_values)
-    found: list[Evidence] = []
-    for i, (dim, value) in enumerate(pattern.slice.where):
-        condition = " AND ".join(
-            f"{d} {'<>' if j == i else '='} $value{j}" for j, (d, _) in enumerate(pattern.slice.where)
-        )
-        other = _level(con, metric, pattern, condition, own_values)
-        if other.n_since >= 20 and other.n_before >= 20:
-            rest = Slice.of(pair for pair in pattern.slice.where if pair[0] != dim)
-            place = f" within {rest}" if rest.where else ""
-            found.append(_compared(metric, f"{dim} other than {value}{place}", own, other, dim, value))
-    return found
-
-
-def _compared(metric: Metric, group: str, own: Level, other: Level, dim: str, value: str) -> Evidence:
-    levels = f"{_shown(metric, other.before)} before, {_shown(metric, other.since)} since"
-    if other.change < 0.33 * own.change:
-        return Evidence(f"Parcels with {group} hardly moved ({levels}), so it is about {dim} = {value}.", True)
-    return Evidence(f"Parcels with {group} got worse too ({levels}), so it is not {dim} = {value} alone.", False)
-
-
-def _spread(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> list[Evidence]:
-    """Ask whether the rise is in all carriers, warehouses or channels of the slice, or in one."""
+def onset(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, stage: str) -> Onset:
+    """Date the step to the day, by the day on which each row entered the stage that grew."""
+    clock = _clock(metric, stage)
     condition, values = filter_sql(pattern.slice)
-    found: list[Evidence] = []
-    for dim in ("carrier", "warehouse", "channel"):
-        if dim in pattern.slice.dims or dim not in metric.dims:
-            continue
-        names = [str(r[0]) for r in con.execute(
-            f"SELECT {dim} FROM {metric.view} WHERE {condition} GROUP BY 1 HAVING count(*) > 100 ORDER BY 1", values
-        ).fetchall()]  # fmt: skip
-        levels = [_level(con, metric, pattern, f"{condition} AND {dim} = $v", {**values, "v": n}) for n in names]
-        worse = [n for n, level in zip(names, levels, strict=True) if level.change > 0 and level.n_since >= 20]
-        if len(names) > 1 and len(worse) == len(names):
-            found.append(Evidence(f"It rose at every {dim} ({', '.join(names)}), so it is no one {dim}.", True))
-    return found
+    span = span_of(pattern)
+    rows = con.execute(
+        f"""
+        SELECT {clock}::DATE - $start::DATE AS at, sum(({metric.bad})::DOUBLE) AS bad,
+               sum(({metric.total})::DOUBLE) AS total
+        FROM {metric.view} WHERE ({metric.rows}) AND ({condition}) AND {metric.at} < $end::DATE + 1
+          AND {clock}::DATE BETWEEN $start AND $end GROUP BY 1 ORDER BY 1
+        """,
+        {**values, "start": span["start"], "end": span["end"]},
+    ).fetchall()
+    at = np.array([row[0] for row in rows], dtype=np.int_)
+    if not len(at) or at[-1] - at[0] < 4 * EDGE:
+        return Onset(pattern.onset, pattern.onset, pattern.onset + timedelta(days=6))
+    bad, total = (np.bincount(at - at[0], [float(row[i]) for row in rows]) for i in (1, 2))
+    step = change_point(bad, total, binomial=metric.kind == "share", season=7)
+    first, low, high = (span["start"] + timedelta(days=int(at[0]) + i) for i in (step.first, step.low, step.high))
+    return Onset(first, low, high)
 
 
-def _shown(metric: Metric, ratio: float) -> str:
-    return f"index {100 * ratio:.0f}" if metric.kind == "index" else share(metric.shown(ratio))
+def _clock(metric: Metric, stage: str) -> str:
+    """Return the column with the moment at which a row enters a stage; else the metric's own."""
+    begins = {name: column for column, name in MILESTONES}.get(stage.split(" to ", maxsplit=1)[0])
+    return begins if begins and metric.view != "line_facts" else metric.at
 
 
 def _load(cube: Cube, pattern: Pattern, origin: Origin) -> Evidence | None:
@@ -180,7 +153,33 @@ def _promise(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Promise:
     return Promise(False, Evidence(kept, True))
 
 
-def _return_reasons(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Evidence | None:
+def _earlier(con: duckdb.DuckDBPyConnection, pattern: Pattern, stage: str) -> str:
+    """Say which alert, replayed since the onset, would have seen the pattern's missed promises first."""
+    waits_for = WATCHED.get(stage.rpartition(" to ")[2])
+    if not waits_for:
+        return ""
+    rules = triggers.sweep(triggers.Rule(waits_for, 24, scope=pattern.slice))
+    try:
+        found = triggers.best(triggers.replay(con, rules, pattern.onset, pattern.week + timedelta(days=6)))
+    except ValueError:  # no promise fell due in that time
+        return ""
+    return triggers.sentence(found) if found and found.caught_share.low >= WORTH_CATCHING else ""
+
+
+class Named(NamedTuple):
+    """What the rows of a pattern say of themselves: a reason or an exception, and whose it usually is."""
+
+    origin: Origin | None
+    evidence: Evidence
+
+
+def _named_by_rows(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> Named | None:
+    if metric.id == "return_rate":
+        return _return_reason(con, pattern)
+    return _exception(con, pattern) if metric.id == "exception_rate" else None
+
+
+def _return_reason(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Named | None:
     sku = dict(pattern.slice.where).get("sku")
     row = con.execute(
         """
@@ -190,45 +189,55 @@ def _return_reasons(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Evidenc
         """,
         {"sku": sku, "onset": pattern.onset},
     ).fetchone()
-    return Evidence(f"Since then {share(row[1])} of its returns give the reason {row[0]}.", True) if row else None
+    if not row:
+        return None
+    return Named(None, Evidence(f"Since then {share(row[1])} of its returns give the reason {row[0]}.", True))
 
 
-def _main_stage(metric: Metric, stages: tuple[Stage, ...]) -> tuple[str, float]:
-    """Return the step that grew most, itself and beyond the rest of the shop, and its share of the growth."""
-    steps = STEPS.get(metric.id)
-    grown = [s for s in stages if s.excess > 0 and s.since > s.before and (not steps or s.name.endswith(steps))]
-    if not grown:
-        return "", 0.5
-    top = max(grown, key=lambda stage: stage.excess)
-    return top.name, top.excess / sum(stage.excess for stage in grown)
+def _exception(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Named | None:
+    """Name the exception that rose most, and whose it usually is."""
+    condition, values = filter_sql(pattern.slice)
+    row = con.execute(
+        f"""
+        WITH told AS (
+            SELECT exception_category AS category, label_at::DATE >= $onset AS since, count(*) AS n FROM parcel_facts
+            WHERE ({condition}) AND label_at::DATE BETWEEN $start AND $end AND exception_category IS NOT NULL
+            GROUP BY ALL
+        ), days AS (SELECT $onset::DATE - $start::DATE AS before, $end::DATE - $onset::DATE + 1 AS now),
+        risen AS (
+            SELECT category, coalesce(sum(n) FILTER (since), 0) / any_value(now)
+                           - coalesce(sum(n) FILTER (NOT since), 0) / any_value(before) AS rise
+            FROM told, days GROUP BY category
+        )
+        SELECT category, rise / sum(greatest(rise, 0)) OVER (),
+               (SELECT any_value(origin) FROM vocabulary WHERE exception_category = category)
+        FROM risen WHERE rise > 0 ORDER BY rise DESC, category LIMIT 1
+        """,
+        {**values, **span_of(pattern)},
+    ).fetchone()
+    if not row:
+        return None
+    category, part, origin = row
+    told = f"{share(part)} of the added exceptions are {str(category).replace('_', ' ')}."
+    return Named(origin if part >= PROMISE_SHARE and origin in ORIGINS else None, Evidence(told, True))
 
 
-def _origin(metric: Metric, pattern: Pattern, stage: str, promise: Promise | None) -> Origin:
-    dims = set(pattern.slice.dims)
-    if promise and promise.to_blame:
-        return "workflow"
-    if metric.kind == "index":
-        return "carrier" if dims & {"carrier", "service"} else "undecided"
-    if metric.id == "return_rate":
-        return "workflow" if dims & {"sku", "category", "campaign"} else "undecided"
-    if stage.endswith(("ready", "label")) or metric.id == "ready_to_label":
-        return "warehouse" if "warehouse" in dims else "workflow" if dims & ORDER_DIMS else "undecided"
-    if stage.startswith("label") or metric.id in ("label_to_first_scan", "idle_labels"):
-        return "carrier" if "carrier" in dims else "warehouse" if "warehouse" in dims else "undecided"
-    return "carrier" if stage and stage.split(" to ", maxsplit=1)[0] in ("first scan", "destination") else "undecided"
-
-
-def _sentence(pattern: Pattern, origin: Origin, stage: str, stages: tuple[Stage, ...]) -> str:
-    since = f"{pattern.onset:%d %B %Y}".lstrip("0")
+def _sentence(pattern: Pattern, origin: Origin, stage: str, stages: tuple[Stage, ...], began: Onset) -> str:
     step = next((s for s in stages if s.name == stage), None)
     who = "No origin stands out" if origin == "undecided" else f"The candidate is {_article(origin)}"
-    where = f"{who} for {pattern.slice.spoken}, since the week of {since}"
+    where = f"{who} for {pattern.slice.spoken}, {_since(began)}"
     if step is None or step.excess <= 0:
         return f"{where}."
     hours = f"{where}: {stage} takes {step.since:.0f} hours instead of {step.before:.0f}"
     if not pattern.slice.where:
         return f"{hours}."
     return f"{hours}, while elsewhere it takes {step.elsewhere_since:.0f} ({step.elsewhere_before:.0f} before)."
+
+
+def _since(began: Onset) -> str:
+    if began.low == began.high:
+        return f"since {day(began.day)}"
+    return f"since about {day(began.day)} ({day(began.low)} to {day(began.high)})"
 
 
 def _article(origin: Origin) -> str:

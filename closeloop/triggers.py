@@ -21,6 +21,9 @@ EVERYTHING = Slice()
 THRESHOLDS = (6, 12, 18, 24, 36, 48, 72, 96)
 """Hours that a sweep tries."""
 
+ABOUT_AS_GOOD = 0.85
+"""The part of the best rule's worth that a rule may have and still win by being earlier."""
+
 WAITS: dict[Waiting, str] = {
     "label": """
         SELECT order_id AS unit, ready_at AS started_at, least(label_at, cancelled_at) AS ended_at
@@ -133,9 +136,14 @@ def sweep(rule: Rule, hours: Sequence[float] = THRESHOLDS) -> tuple[Rule, ...]:
 
 
 def best(replays: Sequence[Replay], most_alarms: float = float("inf")) -> Replay | None:
-    """Return the rule worth most among those with at most so many alarms a week; None when none catches anything."""
+    """Return the earliest of the rules that are about as good as the best, at no more than so many alarms a week.
+
+    None when no rule catches anything, or none does more good than harm.
+    """
     useful = [one for one in replays if one.caught and one.alarms_a_week <= most_alarms and one.worth > 0]
-    return max(useful, key=lambda one: (round(one.worth, 9), one.rule.hours), default=None)
+    most = max((one.worth for one in useful), default=0.0)
+    good = [one for one in useful if one.worth >= ABOUT_AS_GOOD * most]
+    return max(good, key=lambda one: (one.hours_before_promise or 0.0, one.worth), default=None)
 
 
 def sentence(found: Replay) -> str:

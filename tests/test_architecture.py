@@ -10,7 +10,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "closeloop"
 ORDER = (
     "slices", "model", "stats", "tables", "project", "sources", "facts", "metrics", "cube", "cube_file", "leaves",
-    "words", "scan", "patterns", "stages", "causes", "changes", "impact", "review", "findings", "summary",
+    "words", "scan", "patterns",
+    "stages", "triggers", "coincidences", "comparisons", "origins", "causes", "changes", "impact", "review", "findings", "summary",
     "simulate", "loop",
     "pictures", "charts", "report", "cli_report", "cli_log", "cli",
 )  # fmt: skip

@@ -23,7 +23,8 @@ class ChangePoint(NamedTuple):
     """The first period of the new level, the interval that holds it with 95 %, and both levels.
 
     All three are positions in the series. `dispersion` is how much more the periods scatter around the
-    two levels than counts alone would: 1 or more for shares, in the unit of the money for money.
+    two levels than counts alone would: 1 or more for shares, in the unit of the money for money. `gain` is
+    the log-likelihood that the step adds to one level for all periods, over the dispersion.
     """
 
     first: int
@@ -32,6 +33,7 @@ class ChangePoint(NamedTuple):
     before: float
     since: float
     dispersion: float
+    gain: float
 
 
 def change_point(
@@ -61,9 +63,11 @@ def change_point(
     expected = np.where(since[best], expected_since[best], expected_before[best])
     dispersion = _dispersion(x, n, expected, binomial)
     low, high = _interval((likelihood - likelihood[best]) / dispersion)
+    flat = float(fit(x, n, scale, np.ones((1, len(x)), dtype=np.bool_))[1][0])
     return ChangePoint(
         int(dates[best]), int(dates[low]), int(dates[high]),
-        float(before_level[best]), float(since_level[best]), dispersion,
+        float(before_level[best]), float(since_level[best]),
+        dispersion, (float(likelihood[best]) - flat) / dispersion,
     )  # fmt: skip
 
 

@@ -1,0 +1,126 @@
+"""Which origin the evidence favours: weights that add up to one, from the steps that grew and who was hit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from closeloop.comparisons import Spread
+from closeloop.model import Metric, Origin, Pattern, Stage
+
+DECIDED = 0.55
+"""The weight that an origin must have to be named."""
+
+STEPS = {
+    "ready_to_label": ("to ready", "to label"),
+    "order_to_handover": ("to ready", "to label", "to first scan"),
+    "late_handover": ("to ready", "to label", "to first scan"),
+    "label_to_first_scan": ("to first scan",),
+    "idle_labels": ("to first scan",),
+    "slow_transit": ("to destination", "to first attempt"),
+}
+"""Steps, by their ends, that can make a metric worse; a metric that is not here depends on all of them."""
+
+ORDER_DIMS = {"channel", "complexity", "campaign", "weekday"}
+GOODS_DIMS = {"sku", "category", "campaign"}
+
+Weights = dict[Origin, float]
+
+
+class Clues(NamedTuple):
+    """What is known of a pattern beside its steps: where it rose, and what its rows themselves say."""
+
+    spreads: tuple[Spread, ...] = ()
+    promise_to_blame: bool = False
+    named: Origin | None = None
+
+    def everywhere(self, dim: str) -> bool:
+        """Whether all values of a dimension rose."""
+        return any(spread.dim == dim and spread.everywhere for spread in self.spreads)
+
+    def only_one(self, dim: str) -> bool:
+        """Whether one value of a dimension rose and the others did not."""
+        return any(spread.dim == dim and spread.asked > 1 and len(spread.worse) == 1 for spread in self.spreads)
+
+
+def grown(metric: Metric, stages: Iterable[Stage]) -> dict[str, float]:
+    """Return each step that took longer, itself and beyond the rest of the shop, with its part of the growth."""
+    steps = STEPS.get(metric.id)
+    worse = {
+        s.name: s.excess
+        for s in stages
+        if s.excess > 0 and s.since > s.before and (not steps or s.name.endswith(steps))
+    }
+    return {name: hours / sum(worse.values()) for name, hours in worse.items()}
+
+
+def weigh(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: Clues) -> Weights:
+    """Return a weight per origin, 1 in all; what can't be told apart shares its weight.
+
+    Each step's part of the added time goes to those who hold the parcel in that step: whom the slice
+    names, or who is alone in getting worse.
+    """
+    if clues.promise_to_blame:
+        return _share({"workflow": 0.9})
+    if clues.named:
+        return _share({clues.named: 0.8})
+    if metric.kind == "index":
+        return _share({"carrier": 0.9}) if set(pattern.slice.dims) & {"carrier", "service"} else _share({})
+    if metric.id == "return_rate":
+        return _share({"workflow": 0.9}) if set(pattern.slice.dims) & GOODS_DIMS else _share({})
+    total: Weights = {}
+    for step, part in (steps or {_only_step(metric): 1.0}).items():
+        for origin, weight in _of_step(step, set(pattern.slice.dims), clues).items():
+            total[origin] = total.get(origin, 0.0) + part * weight
+    return total
+
+
+def decided(weights: Weights) -> Origin:
+    """Return the origin that stands out, or `undecided`."""
+    origin, weight = max(weights.items(), key=lambda pair: (pair[1], pair[0]))
+    return origin if weight >= DECIDED else "undecided"
+
+
+def _only_step(metric: Metric) -> str:
+    steps = STEPS.get(metric.id, ())
+    return f"? {steps[-1]}" if steps else ""
+
+
+def _share(weights: dict[Origin, float]) -> Weights:
+    return {**weights, "undecided": round(1 - sum(weights.values()), 6)}
+
+
+def _of_step(step: str, dims: set[str], clues: Clues) -> Weights:
+    if step.endswith("to ready"):
+        return _share({"workflow": 0.8, "warehouse": 0.1})
+    if step.endswith("to label"):
+        return _before_the_label(dims, clues)
+    if step.endswith("to first scan"):
+        return _before_the_scan(dims, clues)
+    if step.endswith(("to destination", "to first attempt")):
+        return _under_way(dims, clues)
+    return _share({})
+
+
+def _before_the_label(dims: set[str], clues: Clues) -> Weights:
+    if "warehouse" in dims or clues.only_one("warehouse"):
+        return _share({"warehouse": 0.8, "workflow": 0.15})
+    if dims & ORDER_DIMS:
+        return _share({"workflow": 0.85, "warehouse": 0.1})
+    return _share({"workflow": 0.4, "warehouse": 0.4})
+
+
+def _before_the_scan(dims: set[str], clues: Clues) -> Weights:
+    if dims & {"carrier", "service"} or clues.only_one("carrier"):
+        return _share({"carrier": 0.85, "warehouse": 0.1})
+    if "warehouse" in dims:
+        return _share({"warehouse": 0.75, "carrier": 0.15})
+    return _share({"carrier": 0.4, "warehouse": 0.3})
+
+
+def _under_way(dims: set[str], clues: Clues) -> Weights:
+    if dims & {"carrier", "service"} or clues.only_one("carrier"):
+        return _share({"carrier": 0.9, "external": 0.05})
+    if dims & {"region", "state", "zone"} and clues.everywhere("carrier"):
+        return _share({"external": 0.65, "carrier": 0.25})
+    return _share({"carrier": 0.7, "external": 0.2})
