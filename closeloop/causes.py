@@ -66,7 +66,8 @@ def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern) -> Caus
         recent=pattern.weeks <= 8, sentence=_sentence(pattern, origin, stage, stages, began),
         evidence=tuple(evidence), stages=stages, proposal=_proposal(pattern, origin, stage),
         onset_low=began.low, onset_high=began.high, coincidences=coincidences(con, pattern, began.day),
-        earlier=_earlier(con, pattern, stage), origins=tuple(sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))),
+        earlier=_earlier(con, pattern, stage),
+        origins=tuple(sorted(weights.items(), key=lambda told: (-told[1], told[0]))),
     )  # fmt: skip
 
 

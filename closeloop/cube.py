@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from itertools import combinations, groupby
+from itertools import combinations
 
 import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from closeloop.metrics import METRICS
+from closeloop.metrics import WEEKLY
 from closeloop.model import Metric, Slice
 
 Floats = NDArray[np.float64]
@@ -58,7 +58,7 @@ class Series:
         try:
             return self.slices.index(where)
         except ValueError as error:
-            raise ValueError(f"no {self.metric.id} for {where}; see loop.slices()") from error
+            raise ValueError(f"no {self.metric.id} for {where}; its slices are in .slices") from error
 
     def only(self, rows: NDArray[np.bool_]) -> Series:
         """Return some of the slices."""
@@ -108,14 +108,16 @@ def _week_end(week: date) -> datetime:
     return datetime(week.year, week.month, week.day) + timedelta(days=7)
 
 
-def build(con: duckdb.DuckDBPyConnection, week: date, metrics: Iterable[Metric] = METRICS) -> Cube:
+def build(con: duckdb.DuckDBPyConnection, week: date, metrics: Iterable[Metric] = WEEKLY) -> Cube:
     """Sum every metric that the data can give, over all slices of up to two dimensions."""
-    present = [metric for metric in metrics if not _lacks(con, metric)]
-    missing = tuple((m.id, f"needs {lack}") for m in metrics if (lack := _lacks(con, m)))
-    series: list[Series] = []
-    for _, group in groupby(present, key=lambda m: (m.view, m.at, m.rows, m.dims)):
-        series.extend(_series_of(con, list(group), week))
-    measured = tuple(one for one in series if one.weeks)
+    lacks = {metric: _lacks(con, metric) for metric in metrics}
+    present = [metric for metric, lack in lacks.items() if not lack]
+    missing = tuple((metric.id, f"needs {lack}") for metric, lack in lacks.items() if lack)
+    passes: dict[tuple[object, ...], list[Metric]] = defaultdict(list)
+    for metric in present:
+        passes[metric.view, metric.at, metric.rows, metric.dims].append(metric)
+    made = {one.metric: one for group in passes.values() for one in _series_of(con, group, week)}
+    measured = tuple(made[metric] for metric in present if metric in made and made[metric].weeks)
     known = {one.metric.id for one in measured} | {name for name, _ in missing}
     thin = tuple((m.id, "too few rows in a week, or too short a history") for m in present if m.id not in known)
     return Cube(_instant_after(week), week, measured, (*missing, *thin))

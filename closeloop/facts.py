@@ -19,6 +19,15 @@ BASE_PARCELS = 30
 """Parcels in a week from which it can begin the base period."""
 
 FACTS = ("scans", "order_facts", "parcel_facts", "parcel_references", "line_facts")
+"""Fact tables in the order in which they are made."""
+
+SERVICE_CLASSES = (
+    "same_day", "next_day", "two_day", "three_day", "ground", "economy", "intl_express", "intl_standard", "freight",
+)  # fmt: skip
+"""Classes of service by the days that they take, the fastest first."""
+
+VIEWS = ("exceptions", "parcel_weeks", "scan_gaps", "reships", "order_outcomes", "return_facts")
+"""Facts that are worked out when somebody asks for them."""
 
 
 def build(con: duckdb.DuckDBPyConnection, source: Source, as_of: datetime) -> None:
@@ -29,8 +38,12 @@ def build(con: duckdb.DuckDBPyConnection, source: Source, as_of: datetime) -> No
     _load_regions(con)
     _load_vocabulary(con, source)
     _load_working_days(con, source, as_of.date())
+    con.execute("CREATE OR REPLACE TEMP TABLE clock AS SELECT $as_of::TIMESTAMP AS as_of", {"as_of": as_of})
+    con.execute(f"CREATE OR REPLACE TEMP VIEW named_events AS {_sql('named_events', con)}")
     for name in FACTS:
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_sql(name, con)}")
+    for name in VIEWS:
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {_sql(name, con)}")
 
 
 def _sql(name: str, con: duckdb.DuckDBPyConnection) -> str:
@@ -126,3 +139,15 @@ def _load_working_days(con: duckdb.DuckDBPyConnection, source: Source, until: da
         )
         """
     )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP MACRO business_hours(a, b) AS (
+            SELECT (till.no - since.no - till.working::INT + since.working::INT) * 24
+                   + CASE WHEN till.working THEN epoch(b - date_trunc('day', b)) / 3600 ELSE 0 END
+                   - CASE WHEN since.working THEN epoch(a - date_trunc('day', a)) / 3600 ELSE 0 END
+            FROM days AS since JOIN days AS till ON till.day = b::DATE WHERE since.day = a::DATE
+        )
+        """
+    )
+    classes = "', '".join(SERVICE_CLASSES)
+    con.execute(f"CREATE OR REPLACE TEMP MACRO speed(class) AS list_position(['{classes}'], class)")

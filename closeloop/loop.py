@@ -17,7 +17,7 @@ import duckdb
 
 import closeloop
 from closeloop import causes, changes, cube, cube_file, facts, findings, impact, metrics, patterns, project, summary
-from closeloop.model import Cause, Change, Findings, Kpi, Provenance, Quality, Verdict
+from closeloop.model import Cause, Change, Findings, Kpi, Metric, Provenance, Quality, Verdict
 from closeloop.sources import prepared, source
 
 PACKAGES = (
@@ -58,7 +58,7 @@ class Loop:
         """Every metric by slice and week."""
         path = self.out / "cube.npz"
         if not path.is_file():
-            cube_file.save(cube.build(self.con, self.week), path)
+            cube_file.save(cube.build(self.con, self.week, self._looked_at), path)
         return cube_file.load(path, self.week)
 
     @cached_property
@@ -169,6 +169,12 @@ class Loop:
             packages=tuple(versions),
             tests_made=self.patterns.tests_made,
         )
+
+    @property
+    def _looked_at(self) -> tuple[Metric, ...]:
+        """The metrics of every week, and those that a change in the log is judged by."""
+        named = {name for change in self.changes for name in (change.metric, change.placebo_metric)}
+        return tuple(one for one in metrics.METRICS if one in metrics.WEEKLY or one.id in named)
 
     def _measured(self) -> tuple[str, ...]:
         return tuple(kpi.metric for kpi in self.scorecard)

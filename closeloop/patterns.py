@@ -47,7 +47,7 @@ class Found:
 def find(con: duckdb.DuckDBPyConnection, cube: Cube) -> Found:
     """Scan the newest weeks, then the weeks before, to say what is new, continuing, worse or resolved."""
     leaves: dict[str, Leaves] = {}
-    strains = {s.metric.id: strain_of(s.until(cube.week)) for s in cube.series if s.metric.dims}
+    strains = {s.metric.id: strain_of(s.until(cube.week)) for s in cube.series if s.metric.scanned}
     before, resolved, tests = tuple[Pattern, ...](), tuple[Pattern, ...](), 0
     for back in range(REPLAY_WEEKS - 1, -1, -1):
         week = cube.week - timedelta(weeks=back)
@@ -62,7 +62,7 @@ def find(con: duckdb.DuckDBPyConnection, cube: Cube) -> Found:
 def _scan_week(
     con: duckdb.DuckDBPyConnection, cube: Cube, week: date, strains: dict[str, Strain], leaves: dict[str, Leaves]
 ) -> tuple[list[Pattern], int]:
-    finals = [s.until(week) for s in cube.series if s.metric.dims]
+    finals = [s.until(week) for s in cube.series if s.metric.scanned]
     large = [large_enough(series) for series in finals if series.weeks]
     scans = [scan(series, strains[series.metric.id].of(series)) for series in large]
     found = [_pattern(s, pick, week) for s in scans for pick in explain(con, s, leaves, Q / len(scans))]

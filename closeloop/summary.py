@@ -21,7 +21,7 @@ LEAD = "on_time_delivery"
 
 def kpis(cube: Cube) -> tuple[Kpi, ...]:
     """Return each metric's newest final week beside its own past: the lead first, then what is not normal."""
-    found = [_kpi(series) for series in cube.series if series.weeks]
+    found = [_kpi(series) for series in cube.series if series.metric in metrics.WEEKLY]
     return tuple(sorted(found, key=lambda kpi: (kpi.metric != LEAD, kpi.state == "normal")))
 
 

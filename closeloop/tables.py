@@ -76,6 +76,7 @@ ORDERS = Table(
         _text("channel", "where it was sold: web, a marketplace, a portal"),
         _text("campaign", "the campaign it came from"),
         _text("requested_service", "the shipping service chosen at checkout"),
+        _text("requested_class", "its class: same_day, next_day, two_day, three_day, ground, economy, ..."),
         Column("promised_date", "date", "the day by which delivery was promised at checkout"),
         _instant("promised_ship_by", "the deadline for handing it to the carrier"),
         _text("dest_country", "ISO country"),
@@ -111,6 +112,7 @@ SHIPMENTS = Table(
         _text("direction", "outbound or return"),
         _text("carrier", "who carries it"),
         _text("service", "the carrier's service"),
+        _text("service_class", "its class, in the words of requested_class"),
         _text("warehouse", "where it is shipped from"),
         _instant("born_at", "when the parcel first was known: its label, else its hand-over", required=True),
         _instant("label_created_at", "when the label was made"),
@@ -121,7 +123,12 @@ SHIPMENTS = Table(
         _text("package_type", "box, envelope, ..."),
         Column("weight_g", "number", "grams", at_least=0),
         Column("cost", "money", "what the merchant pays the carrier for it", at_least=0),
+        Column("rate_quoted", "money", "what the label cost when it was bought", at_least=0),
+        Column("cost_invoiced", "money", "what the carrier billed in the end", at_least=0),
+        Column("cost_surcharge", "money", "the part of the cost that is surcharges", at_least=0),
         _text("currency", "ISO currency"),
+        Column("standard_days", "whole", "working days in which the service should deliver it", at_least=0),
+        _text("replaces_shipment_id", "the parcel that this one replaces"),
     ),
 )
 
@@ -155,6 +162,7 @@ RETURNS = Table(
         _instant("requested_at", "when the customer asked", required=True),
         _instant("received_at", "when it came back"),
         _instant("refunded_at", "when the money went back"),
+        _instant("closed_at", "when it was closed without a refund: cancelled, expired, exchanged"),
     ),
 )
 
@@ -175,7 +183,22 @@ TICKETS = Table(
     ),
 )
 
-TABLES = (ORDERS, ORDER_LINES, SHIPMENTS, TRACKING_EVENTS, RETURNS, TICKETS)
+EVENTS = Table(
+    "events",
+    "one row per dated fact from outside the shipping data: a promotion, a strike, a rate card, a rule edit",
+    ("event_id",),
+    "starts_at",
+    (
+        _text("event_id", "its name or number", required=True),
+        _text("kind", "promotion, launch, carrier_rate_change, weather, staffing, cutoff, rule, ...", required=True),
+        _instant("starts_at", "when it began", required=True),
+        _instant("ends_at", "when it was over"),
+        _text("scope", "whom it concerns, as a slice: warehouse = NJ"),
+        _text("note", "what happened, in a sentence"),
+    ),
+)
+
+TABLES = (ORDERS, ORDER_LINES, SHIPMENTS, TRACKING_EVENTS, RETURNS, TICKETS, EVENTS)
 
 PERSONAL_COLUMNS = (
     "name", "email", "phone", "street", "address1", "address2", "company", "customer", "zip", "notes",

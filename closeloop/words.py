@@ -71,7 +71,7 @@ def measured(value: float, unit: str) -> str:
     if unit == HOURS:
         return f"{number(value, 1)}{SPACE}h"
     kind = KINDS.get(unit, "share")
-    if kind == "index":
+    if kind in ("index", "rate"):
         return number(value, 1)
     return share(value) if kind == "share" else _money(value, 2)
 
@@ -161,6 +161,6 @@ def _money(value: float, places: int) -> str:
 
 
 def _bare(value: float, unit: str) -> str:
-    if KINDS.get(unit, "share") == "share" or math.isnan(value):
+    if KINDS.get(unit, "share") in ("share", "rate") or math.isnan(value):
         return number(value)
     return _money(value, 0 if abs(value) >= 20 else 2)

@@ -11,8 +11,8 @@ PACKAGE = ROOT / "closeloop"
 ORDER = (
     "slices", "model", "stats", "tables", "project", "sources", "facts", "metrics", "cube", "cube_file", "leaves",
     "words", "scan", "patterns",
-    "stages", "triggers", "coincidences", "comparisons", "origins", "causes", "changes", "impact", "review", "findings", "summary",
-    "simulate", "loop",
+    "stages", "times", "triggers", "coincidences", "comparisons", "origins", "causes",
+    "changes", "impact", "review", "findings", "summary", "simulate", "loop",
     "pictures", "charts", "report", "cli_report", "cli_log", "cli",
 )  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -4,7 +4,17 @@ from closeloop.model.cause import Cause, Coincidence, Evidence, Origin, Stage
 from closeloop.model.change import Change, ChangeKind, Decision, Verdict
 from closeloop.model.estimate import Estimate, Point, stable_id
 from closeloop.model.findings import Findings, Provenance, Quality, Quarantine, TableCount
-from closeloop.model.metric import Better, Kpi, KpiState, Metric, MetricKind
+from closeloop.model.metric import (
+    Better,
+    Clock,
+    Estimator,
+    Kpi,
+    KpiState,
+    Metric,
+    MetricKind,
+    StockMetric,
+    TimeMetric,
+)
 from closeloop.model.pattern import Pattern, PatternKind, Status
 from closeloop.slices import Slice
 
@@ -13,9 +23,11 @@ __all__ = [
     "Cause",
     "Change",
     "ChangeKind",
+    "Clock",
     "Coincidence",
     "Decision",
     "Estimate",
+    "Estimator",
     "Evidence",
     "Findings",
     "Kpi",
@@ -32,7 +44,9 @@ __all__ = [
     "Slice",
     "Stage",
     "Status",
+    "StockMetric",
     "TableCount",
+    "TimeMetric",
     "Verdict",
     "stable_id",
 ]

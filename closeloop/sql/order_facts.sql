@@ -32,6 +32,8 @@ select
     orders.promised_date,
     due(orders.ready_at, 1) as label_due_at,
     due(orders.ordered_at, 2) as handover_due_at,
+    orders.requested_class,
+    lines.n_units,
     coalesce(orders.channel, 'unknown') as channel,
     coalesce(orders.campaign, 'none') as campaign,
     coalesce(sites.warehouse, 'unknown') as warehouse,

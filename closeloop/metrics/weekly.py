@@ -1,20 +1,14 @@
-"""Every metric, one entry each. All are attributed to the day on which the answer fell due."""
+"""Metrics of the weekly report. All are attributed to the day on which the answer fell due."""
 
 from __future__ import annotations
 
+from closeloop.metrics.dimensions import LINE_SLICES, ORDER_SLICES, PARCEL_SLICES
 from closeloop.model import Metric
-
-ORDER_SLICES = ("channel", "complexity", "warehouse", "region", "state", "weekday", "campaign")
-PARCEL_SLICES = (
-    "carrier", "service", "warehouse", "zone", "region", "state", "package_type", "weight_band",
-    "channel", "complexity", "weekday",
-)  # fmt: skip
-LINE_SLICES = ("sku", "category", "channel", "campaign", "region")
 
 SCAN_LAG_DAYS = 0.25
 """Scans of the last evening need a few hours to reach the merchant."""
 
-METRICS: tuple[Metric, ...] = (
+WEEKLY: tuple[Metric, ...] = (
     Metric(
         id="ready_to_label",
         label="Waiting in Ready to Ship",
@@ -32,6 +26,8 @@ METRICS: tuple[Metric, ...] = (
         dims=ORDER_SLICES,
         clock="business",
         definition="orders not labelled one working day after they were ready / orders for which that day ended",
+        level="L1",
+        estimator="due cohort",
     ),
     Metric(
         id="order_to_handover",
@@ -51,6 +47,8 @@ METRICS: tuple[Metric, ...] = (
         clock="business",
         definition="orders without a first carrier scan (or hand-over) two working days after the order"
         " / orders for which those days ended",
+        level="L1",
+        estimator="due cohort",
     ),
     Metric(
         id="late_handover",
@@ -68,6 +66,8 @@ METRICS: tuple[Metric, ...] = (
         needs=("orders.promised_ship_by", "parcel_facts.handed_over_at"),
         dims=ORDER_SLICES,
         definition="orders not with the carrier at their ship-by deadline / orders whose deadline passed",
+        level="L1",
+        estimator="due cohort",
     ),
     Metric(
         id="label_to_first_scan",
@@ -86,6 +86,8 @@ METRICS: tuple[Metric, ...] = (
         dims=PARCEL_SLICES,
         clock="business",
         definition="labels with no carrier scan one working day later / labels that old, not voided",
+        level="L2",
+        estimator="fixed horizon",
     ),
     Metric(
         id="idle_labels",
@@ -104,6 +106,8 @@ METRICS: tuple[Metric, ...] = (
         dims=PARCEL_SLICES,
         clock="business",
         definition="labels with no carrier scan two working days later / labels that old, not voided",
+        level="L2",
+        estimator="fixed horizon",
     ),
     Metric(
         id="exception_rate",
@@ -122,6 +126,8 @@ METRICS: tuple[Metric, ...] = (
         dims=PARCEL_SLICES,
         definition="parcels with an exception within 7 days of the label / parcels labelled;"
         " information codes are not exceptions",
+        level="L2",
+        estimator="fixed horizon",
     ),
     Metric(
         id="slow_transit",
@@ -140,6 +146,8 @@ METRICS: tuple[Metric, ...] = (
         dims=PARCEL_SLICES,
         definition="parcels not attempted within the time in which 85 % were attempted in the first 12 weeks"
         " (same service and zone) / parcels for which that time has passed",
+        level="L1",
+        estimator="due cohort",
     ),
     Metric(
         id="on_time_delivery",
@@ -159,6 +167,8 @@ METRICS: tuple[Metric, ...] = (
         definition="parcels attempted by the day promised at checkout / parcels whose promise fell due"
         " (or that were labelled after it, in the week of the label);"
         " overdue parcels that are still under way count as late",
+        level="L1",
+        estimator="due cohort",
     ),
     Metric(
         id="cost_per_parcel",
@@ -176,6 +186,9 @@ METRICS: tuple[Metric, ...] = (
         needs=("shipments.cost",),
         dims=(),
         definition="label cost / parcels, by label date; moves with the mix, so it is shown but not tested",
+        level="L1",
+        estimator="fixed horizon",
+        scanned=False,
     ),
     Metric(
         id="cost_index",
@@ -194,6 +207,8 @@ METRICS: tuple[Metric, ...] = (
         dims=("carrier", "service", "zone", "weight_band", "warehouse"),
         definition="cost / cost of the same parcels at the prices of the first 12 weeks"
         " (same carrier, service, zone and pound; Paasche), so that a change of mix does not count",
+        level="L1",
+        estimator="fixed horizon",
     ),
     Metric(
         id="return_rate",
@@ -212,13 +227,7 @@ METRICS: tuple[Metric, ...] = (
         dims=LINE_SLICES,
         definition="order lines of which something was asked back within 21 days of the order / order lines;"
         " every week is judged at the same age",
+        level="L3",
+        estimator="fixed horizon",
     ),
 )
-
-
-def by_id(metric_id: str) -> Metric:
-    """Return the metric of that name. Raises ValueError that lists the known ones."""
-    known = {metric.id: metric for metric in METRICS}
-    if metric_id not in known:
-        raise ValueError(f"unknown metric {metric_id!r}; known: {', '.join(known)}")
-    return known[metric_id]
