@@ -203,7 +203,7 @@ def _open(source: str, week: str, data: str) -> Loop:
 
 
 def _end_of(week: str) -> date:
-    from closeloop.loop import parse_week
+    from closeloop.weeks import parse as parse_week
 
     return parse_week(week) + timedelta(days=6)
 

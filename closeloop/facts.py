@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import difflib
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
 import duckdb
 
+from closeloop.segments import Segment, marked
 from closeloop.sources.source import WEEKDAYS, Source
 from closeloop.tables import TABLES, Table
 
@@ -30,20 +33,37 @@ VIEWS = ("exceptions", "parcel_weeks", "scan_gaps", "reships", "order_outcomes",
 """Facts that are worked out when somebody asks for them."""
 
 
-def build(con: duckdb.DuckDBPyConnection, source: Source, as_of: datetime) -> None:
-    """Make the fact tables as of a local instant; nothing that was recorded later is in them."""
+def build(con: duckdb.DuckDBPyConnection, source: Source, as_of: datetime, segments: Sequence[Segment] = ()) -> None:
+    """Make the fact tables as of a local instant; nothing that was recorded later is in them.
+
+    Each segment is a dimension of every fact table that has its fields. Raises ValueError where none has.
+    """
     con.execute(f"SET TimeZone = '{source.timezone}'")
     for table in TABLES:
         con.execute(_known_sql(table), {"as_of": as_of.isoformat(sep=" ")})
     _load_regions(con)
     _load_vocabulary(con, source)
     _load_working_days(con, source, as_of.date())
-    con.execute("CREATE OR REPLACE TEMP TABLE clock AS SELECT $as_of::TIMESTAMP AS as_of", {"as_of": as_of})
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE clock AS SELECT $as_of::TIMESTAMP AS as_of, $cutoff::INT AS cutoff",
+        {"as_of": as_of, "cutoff": source.cutoff},
+    )
     con.execute(f"CREATE OR REPLACE TEMP VIEW named_events AS {_sql('named_events', con)}")
-    for name in FACTS:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_sql(name, con)}")
-    for name in VIEWS:
-        con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {_sql(name, con)}")
+    found: set[str] = set()
+    for name, kind in (*((one, "TABLE") for one in FACTS), *((one, "VIEW") for one in VIEWS)):
+        query = _sql(name, con)
+        columns = [str(row[0]) for row in con.execute(f"DESCRIBE {query}").fetchall()] if segments else []
+        con.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {marked(query, columns, segments)}")
+        found |= set(columns)
+    _check_fields(segments, found)
+
+
+def _check_fields(segments: Sequence[Segment], known: set[str]) -> None:
+    for segment in segments:
+        for field in sorted(segment.fields - known):
+            near = difflib.get_close_matches(field, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+            raise ValueError(f"segment {segment.name}: no field is called {field!r}{hint}")
 
 
 def _sql(name: str, con: duckdb.DuckDBPyConnection) -> str:
@@ -86,6 +106,8 @@ def _known_sql(table: Table) -> str:
 def _load_regions(con: duckdb.DuckDBPyConnection) -> None:
     text = (resources.files("closeloop.sql") / "regions.csv").read_text(encoding="utf-8")
     _load_rows(con, "regions", ("country", "state", "region"), list(csv.DictReader(text.splitlines())))
+    areas = (resources.files("closeloop.sql") / "postal.csv").read_text(encoding="utf-8")
+    _load_rows(con, "postal", ("country", "first", "last", "state"), list(csv.DictReader(areas.splitlines())))
 
 
 def _load_vocabulary(con: duckdb.DuckDBPyConnection, source: Source) -> None:

@@ -16,8 +16,24 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 import closeloop
-from closeloop import causes, changes, cube, cube_file, facts, findings, impact, metrics, patterns, project, summary
-from closeloop.model import Cause, Change, Findings, Kpi, Metric, Provenance, Quality, Verdict
+from closeloop import (
+    causes,
+    changes,
+    crossed,
+    cube,
+    cube_file,
+    facts,
+    findings,
+    impact,
+    metrics,
+    patterns,
+    project,
+    summary,
+    weeks,
+)
+from closeloop.model import Cause, Change, Findings, Kpi, Metric, Provenance, Quality, Slice, Verdict
+from closeloop.segments import Segment
+from closeloop.segments import read as read_segments
 from closeloop.sources import prepared, source
 
 PACKAGES = (
@@ -32,8 +48,6 @@ PACKAGES = (
     "papermill",
 )
 LOG = "improvement_log.csv"
-THIN_INTAKE = 0.3
-"""A week with less than this share of the usual orders is not a complete week of trading."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +64,13 @@ class Loop:
     @cached_property
     def con(self) -> duckdb.DuckDBPyConnection:
         """The facts as they were known when the week's report was due; made when first asked for."""
-        facts.build(self.store, self.source, cube.as_of(self.week))
+        facts.build(self.store, self.source, cube.as_of(self.week), self.segments)
         return self.store
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """The saved segments of `params/segments/`, each a dimension of its own."""
+        return read_segments(project.root() / "params" / "segments")
 
     @cached_property
     def cube(self) -> cube.Cube:
@@ -60,6 +79,13 @@ class Loop:
         if not path.is_file():
             cube_file.save(cube.build(self.con, self.week, self._looked_at), path)
         return cube_file.load(path, self.week)
+
+    def series(self, metric: str, where: str = "everything") -> cube.Series:
+        """Return the weeks of any metric in any slice of up to three dimensions, such as `segment_heavy_far = yes`.
+
+        Raises ValueError when the data has neither.
+        """
+        return crossed.series_of(self.con, self.cube, metrics.by_id(metric), Slice.parse(where))
 
     @cached_property
     def scorecard(self) -> tuple[Kpi, ...]:
@@ -164,7 +190,7 @@ class Loop:
             source=self.source.name,
             as_of=cube.as_of(self.week).replace(tzinfo=ZoneInfo(self.source.timezone)).isoformat(),
             inputs=(*prepared.input_hashes(self.source), *log),
-            params=(("source", self.source.name), ("week", iso_week(self.week))),
+            params=(("source", self.source.name), ("week", weeks.iso(self.week))),
             code=f"closeloop {closeloop.__version__} ({project.code_digest()[:12]})",
             packages=tuple(versions),
             tests_made=self.patterns.tests_made,
@@ -200,10 +226,10 @@ def open_week(source_folder: str, week: str = "", data: str = "", out: str = "")
     con = duckdb.connect(config={"threads": 1})  # sums of floats differ from run to run with more
     path = prepared.prepare(merchant, project.cache())
     prepared.attach(con, path)
-    monday = parse_week(week) if week else newest_week(con, merchant)
-    _check_week(con, merchant, monday)
+    monday = weeks.parse(week) if week else weeks.newest(con, merchant)
+    weeks.check(con, merchant, monday)
     log = where / LOG
-    scratch = project.cache() / "runs" / f"{path.stem}-{iso_week(monday)}-{_run_key(merchant, log)}"
+    scratch = project.cache() / "runs" / f"{path.stem}-{weeks.iso(monday)}-{_run_key(merchant, log)}"
     return Loop(merchant, monday, con, changes.read(log), log, Path(out) if out else scratch)
 
 
@@ -237,58 +263,3 @@ def _write_demo(folder: Path) -> None:
     (draft / stamp.relative_to(folder)).write_text(code, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
-
-
-def newest_week(con: duckdb.DuckDBPyConnection, merchant: source.Source) -> date:
-    """Return the newest week that the files hold whole, at the usual pace of orders."""
-    weeks = _weeks(con, merchant)
-    usual = sorted(count for _, count in weeks)[len(weeks) // 2] if weeks else 0
-    known_until = _known_until(con, merchant)
-    whole = [week for week, n in weeks if n >= THIN_INTAKE * usual and week + timedelta(days=7) <= known_until]
-    if not whole:
-        raise ValueError(f"{merchant.folder}: the orders do not fill one whole week yet")
-    return whole[-1]
-
-
-def _weeks(con: duckdb.DuckDBPyConnection, merchant: source.Source) -> list[tuple[date, int]]:
-    con.execute(f"SET TimeZone = '{merchant.timezone}'")
-    return con.execute(
-        "SELECT date_trunc('week', ordered_at::TIMESTAMP)::DATE AS week, count(*) FROM store.orders"
-        " GROUP BY 1 ORDER BY 1"
-    ).fetchall()
-
-
-def _known_until(con: duckdb.DuckDBPyConnection, merchant: source.Source) -> date:
-    """Return the day on which the newest order, label or scan was recorded."""
-    con.execute(f"SET TimeZone = '{merchant.timezone}'")
-    row = con.execute(
-        """
-        SELECT greatest((SELECT max(ordered_at) FROM store.orders), (SELECT max(born_at) FROM store.shipments),
-                        (SELECT max(recorded_at) FROM store.tracking_events))::TIMESTAMP::DATE
-        """
-    ).fetchone()
-    if not row or row[0] is None:
-        raise ValueError(f"{merchant.folder}: there is not one usable order; see `closeloop check`")
-    return row[0]
-
-
-def _check_week(con: duckdb.DuckDBPyConnection, merchant: source.Source, week: date) -> None:
-    weeks = _weeks(con, merchant)
-    if not weeks[0][0] <= week <= weeks[-1][0]:
-        first, last = iso_week(weeks[0][0]), iso_week(weeks[-1][0])
-        raise ValueError(f"week {iso_week(week)}: the orders run from {first} to {last}")
-
-
-def iso_week(week: date) -> str:
-    """Write a week's Monday as `2026-W47`."""
-    year, number, _ = week.isocalendar()
-    return f"{year}-W{number:02d}"
-
-
-def parse_week(text: str) -> date:
-    """Return the Monday of `2026-W47`. Raises ValueError for anything else."""
-    year, _, number = text.partition("-W")
-    try:
-        return date.fromisocalendar(int(year), int(number), 1)
-    except ValueError as error:
-        raise ValueError(f"week {text!r}: write an ISO week that exists, such as 2026-W47") from error

@@ -21,6 +21,7 @@ SPOKEN = {
     "zone": "in zone {}",
     "weekday": "ordered on a {}",
     "campaign": "of campaign {}",
+    "cutoff": "ordered {} the cutoff",
 }
 """How a condition sounds in a sentence, in the order in which people say it."""
 
@@ -60,8 +61,8 @@ class Slice:
         """Name the slice inside a sentence: `FedEx Ground into West South Central`."""
         named = dict(self.where)
         known = [SPOKEN[dim].format(named.pop(dim)) for dim in SPOKEN if dim in named]
-        text = " ".join([*known, *(f"{dim} {value}" for dim, value in named.items())])
-        bare = text.startswith(("from ", "into ", "of ", "in ", "ordered "))
+        text = " ".join([*known, *(_said(dim, value) for dim, value in named.items())])
+        bare = text.startswith(("from ", "into ", "of ", "in ", "ordered ", "outside "))
         return f"parcels {text}" if bare else text or "all orders and parcels"
 
     @property
@@ -77,3 +78,11 @@ class Slice:
         """Whether some row could be in both: no dimension is fixed to two values."""
         mine = dict(self.where)
         return all(mine.get(name, value) == value for name, value in other.where)
+
+
+def _said(dim: str, value: str) -> str:
+    """Say a condition that has no wording of its own: a saved segment, or any other column."""
+    name = dim.removeprefix("segment_").replace("_", " ")
+    if not dim.startswith("segment_"):
+        return f"{name} {value}"
+    return f"of segment {name}" if value == "yes" else f"outside segment {name}"

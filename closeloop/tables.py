@@ -81,6 +81,7 @@ ORDERS = Table(
         _instant("promised_ship_by", "the deadline for handing it to the carrier"),
         _text("dest_country", "ISO country"),
         _text("dest_state", "state or province"),
+        _text("dest_postal_area", "the first three characters of the postal code, never more"),
         Column("total", "money", "what the customer paid"),
         _text("currency", "ISO currency"),
     ),

@@ -9,9 +9,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "closeloop"
 ORDER = (
-    "slices", "model", "stats", "tables", "project", "sources", "facts", "metrics", "cube", "cube_file", "leaves",
-    "words", "scan", "patterns",
-    "stages", "times", "triggers", "coincidences", "comparisons", "origins", "causes",
+    "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "facts", "metrics",
+    "cube", "cube_file", "leaves", "words", "scan", "patterns",
+    "stages", "crossed", "times", "triggers", "coincidences", "comparisons", "origins", "causes",
     "changes", "impact", "review", "findings", "summary", "simulate", "loop",
     "pictures", "charts", "report", "cli_report", "cli_log", "cli",
 )  # fmt: skip

@@ -7,9 +7,10 @@ from datetime import date
 import pytest
 
 from closeloop import causes, patterns, simulate
-from closeloop.loop import Loop, parse_week
+from closeloop.loop import Loop
 from closeloop.model import Cause, Estimate, Pattern, Slice
 from closeloop.simulate.scenario import Effect, Problem, where
+from closeloop.weeks import parse as parse_week
 
 
 def cause_of(demo: Loop, week: str, conditions: dict[str, str], *metrics: str) -> Cause:

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from closeloop import patterns, simulate
-from closeloop.loop import Loop, parse_week
+from closeloop.loop import Loop
 from closeloop.model import Estimate, Pattern, Slice
 from closeloop.patterns import Found
 from closeloop.simulate.demo import CAMPAIGN, LANE, MIX, PORTAL, RATE, SIZING, STORM
 from closeloop.simulate.scenario import Problem
+from closeloop.weeks import parse as parse_week
 
 At = Callable[[str], Found]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from closeloop import words
-from closeloop.loop import parse_week
 from closeloop.report.publish import weeks
 from closeloop.report.wording import NOTHING, environment, lines
+from closeloop.weeks import parse as parse_week
 
 FILE = "index.html"
 

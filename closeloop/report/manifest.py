@@ -9,8 +9,9 @@ from importlib import metadata
 from pathlib import Path
 
 from closeloop import findings, project
-from closeloop.loop import Loop, iso_week
+from closeloop.loop import Loop
 from closeloop.sources import prepared
+from closeloop.weeks import iso as iso_week
 
 FILE = "manifest.json"
 Digests = tuple[tuple[str, str], ...]

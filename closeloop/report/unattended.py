@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from closeloop.loop import iso_week, parse_week
 from closeloop.report import NotebookError, archive, audience, mail, manifest, publish, run
 from closeloop.report.delivery import Delivery, spec
 from closeloop.report.journal import Clock, Journal, clock
 from closeloop.report.ledger import Key, Ledger
 from closeloop.report.send import Letter, Outcome, Sender
+from closeloop.weeks import iso as iso_week
+from closeloop.weeks import parse as parse_week
 
 
 @dataclass(frozen=True)

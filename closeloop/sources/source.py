@@ -56,6 +56,7 @@ class Source:
     time_formats: tuple[str, ...] = ()
     working_days: tuple[str, ...] = WEEKDAYS[:5]
     holidays: tuple[date, ...] = ()
+    cutoff: int | None = None
     cannot_say: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     caveat: str = ""
@@ -163,6 +164,9 @@ def _check_values(path: Path, settings: dict[str, Any]) -> None:
         ZoneInfo(str(settings["timezone"]))
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"{path}: timezone {settings['timezone']!r} is not an IANA zone") from error
+    cutoff = settings.get("cutoff", 0)
+    if isinstance(cutoff, bool) or not isinstance(cutoff, int) or not 0 <= cutoff <= 23:
+        raise ValueError(f"{path}: cutoff {cutoff!r}; write the hour after which orders wait a day, such as 14")
     if not isinstance(settings.get("files", {}), dict):
         raise ValueError(f"{path}: files: write 'name: path' for each file, such as 'shopify: orders.csv'")
     for day in settings.get("working_days", ()):

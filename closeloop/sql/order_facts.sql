@@ -37,13 +37,20 @@ select
     coalesce(orders.channel, 'unknown') as channel,
     coalesce(orders.campaign, 'none') as campaign,
     coalesce(sites.warehouse, 'unknown') as warehouse,
-    coalesce(orders.dest_state, 'unknown') as state,
+    coalesce(orders.dest_state, postal.state, 'unknown') as state,
     coalesce(regions.region, orders.dest_country, 'unknown') as region,
     case when lines.n_lines is null then 'unknown' when lines.n_lines = 1 then '1 line'
          when lines.n_lines < 4 then '2-3 lines' else '4+ lines' end as complexity,
-    strftime(orders.ordered_at, '%a') as weekday
+    strftime(orders.ordered_at, '%a') as weekday,
+    case when clock.cutoff is null then 'unknown' when hour(orders.ordered_at) >= clock.cutoff then 'after'
+         when hour(orders.ordered_at) >= clock.cutoff - 2 then 'last 2 h before'
+         else 'earlier' end as cutoff
 from orders_known as orders
+cross join clock
+left join postal on postal.country = orders.dest_country and orders.dest_state is null
+    and orders.dest_postal_area between postal.first and postal.last
 left join lines using (order_id)
 left join parcels using (order_id)
 left join sites on sites.dest_state = orders.dest_state
-left join regions on regions.country = orders.dest_country and regions.state = orders.dest_state
+left join regions
+    on regions.country = orders.dest_country and regions.state = coalesce(orders.dest_state, postal.state)

@@ -41,6 +41,8 @@ select
     coalesce(orders.state, 'unknown') as state,
     coalesce(orders.region, 'unknown') as region,
     coalesce(orders.weekday, 'unknown') as weekday,
+    coalesce(orders.cutoff, 'unknown') as cutoff,
+    coalesce(shipments.warehouse, 'unknown') || ' to ' || coalesce(orders.region, 'unknown') as lane,
     orders.order_id is not null as matched
 from shipments_known as shipments
 left join scans using (shipment_id)
