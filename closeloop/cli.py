@@ -1,4 +1,4 @@
-"""The command line: `closeloop demo | check | weekly | mail | reproduce | explore | log | lab`."""
+"""The command line; `closeloop --help` lists its commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from closeloop import cli_log, cli_report
+from closeloop import cli_ask, cli_log, cli_report
 from closeloop.cli_report import DATA, EXIT_CODES, SOURCE, absolute, shown
 
 
@@ -33,7 +33,14 @@ def demo(folder: Path, weeks: int, orders_per_week: int, seed: int) -> None:
         click.echo(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
 
 
-for command in (cli_report.weekly, cli_report.mail, cli_report.reproduce, cli_log.log):
+for command in (
+    cli_report.weekly,
+    cli_report.mail,
+    cli_report.reproduce,
+    cli_log.log,
+    cli_ask.metrics,
+    cli_ask.compare,
+):
     cli.add_command(command)
 
 

@@ -30,7 +30,7 @@ def series_of(con: duckdb.DuckDBPyConnection, cube: Cube, metric: Metric, where:
     whole = known.get(metric.id) or build(con, cube.week, [metric]).of(metric.id)
     if where in whole.slices:
         return whole.only(np.array([one == where for one in whole.slices]))
-    _check(con, metric, where)
+    check(con, metric.id, metric.view, where)
     condition, values = filter_sql(where)
     rows = con.execute(
         f"""
@@ -58,10 +58,11 @@ def dimensions(con: duckdb.DuckDBPyConnection, view: str) -> tuple[str, ...]:
     return tuple(sorted(texts, key=lambda name: name.startswith("segment_")))
 
 
-def _check(con: duckdb.DuckDBPyConnection, metric: Metric, where: Slice) -> None:
+def check(con: duckdb.DuckDBPyConnection, what: str, view: str, where: Slice) -> None:
+    """Raise ValueError unless the rows of a fact table can be sliced so; `what` is the metric's name for them."""
     if len(where.dims) > MOST_DIMS:
         raise ValueError(f"slice {where}: at most {MOST_DIMS} dimensions can be crossed")
-    known = dimensions(con, metric.view)
+    known = dimensions(con, view)
     for dim in where.dims:
         if dim not in known:
-            raise ValueError(f"{metric.id} cannot be sliced by {dim!r}; it can by {', '.join(known)}")
+            raise ValueError(f"{what} cannot be sliced by {dim!r}; it can by {', '.join(known)}")

@@ -24,6 +24,8 @@ BASE_PARCELS = 30
 FACTS = ("scans", "order_facts", "parcel_facts", "parcel_references", "line_facts")
 """Fact tables in the order in which they are made."""
 
+LISTS = ("regions", "postal", "services")
+
 SERVICE_CLASSES = (
     "same_day", "next_day", "two_day", "three_day", "ground", "economy", "intl_express", "intl_standard", "freight",
 )  # fmt: skip
@@ -41,7 +43,7 @@ def build(con: duckdb.DuckDBPyConnection, source: Source, as_of: datetime, segme
     con.execute(f"SET TimeZone = '{source.timezone}'")
     for table in TABLES:
         con.execute(_known_sql(table), {"as_of": as_of.isoformat(sep=" ")})
-    _load_regions(con)
+    _load_lists(con)
     _load_vocabulary(con, source)
     _load_working_days(con, source, as_of.date())
     con.execute(
@@ -103,11 +105,12 @@ def _known_sql(table: Table) -> str:
     )
 
 
-def _load_regions(con: duckdb.DuckDBPyConnection) -> None:
-    text = (resources.files("closeloop.sql") / "regions.csv").read_text(encoding="utf-8")
-    _load_rows(con, "regions", ("country", "state", "region"), list(csv.DictReader(text.splitlines())))
-    areas = (resources.files("closeloop.sql") / "postal.csv").read_text(encoding="utf-8")
-    _load_rows(con, "postal", ("country", "first", "last", "state"), list(csv.DictReader(areas.splitlines())))
+def _load_lists(con: duckdb.DuckDBPyConnection) -> None:
+    """Load what the package knows: regions of states, states of postal areas, classes of carriers' services."""
+    for name in LISTS:
+        text = (resources.files("closeloop.sql") / f"{name}.csv").read_text(encoding="utf-8")
+        rows = list(csv.DictReader(text.splitlines()))
+        _load_rows(con, name, tuple(rows[0]), rows)
 
 
 def _load_vocabulary(con: duckdb.DuckDBPyConnection, source: Source) -> None:

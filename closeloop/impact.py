@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import duckdb
 import pandas as pd
 
-from closeloop import metrics, patterns
+from closeloop import crossed, metrics, patterns
 from closeloop.cube import Cube
 from closeloop.model import Change, Decision, Estimate, Metric, Point, Verdict
 from closeloop.stats.panel import BeforeAfter, Interval, before_after
@@ -30,6 +30,10 @@ def judge(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change) -> Verdict
     """Say what a shipped change did, as far as the final weeks of its metric can tell."""
     metric = metrics.by_id(change.metric)
     end = final_until(cube, metric)
+    try:
+        crossed.check(con, metric.id, metric.view, change.scope)
+    except ValueError as error:
+        return _unjudged(metric, change, f"Its scope cannot be found: {error}.", early=False)
     daily = daily_sums(con, metric, change, end)
     if doubt := _doubt(cube, change, daily):
         return _unjudged(metric, change, doubt, early=end <= _settled(change))
@@ -39,7 +43,7 @@ def judge(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change) -> Verdict
         count="x" if metric.kind == "share" else None, value=None if metric.kind == "share" else "x",
         squares=None if metric.kind == "share" else "squares", exposure="n", review=change.review_date.isoformat(),
     )  # fmt: skip
-    return _verdict(cube, metric, change, daily, result)
+    return _verdict(con, cube, metric, change, daily, result)
 
 
 def _doubt(cube: Cube, change: Change, daily: pd.DataFrame) -> str:
@@ -117,7 +121,14 @@ def _segment_sql(change: Change) -> str:
     return f"CASE WHEN {inside} THEN '{TREATED}' WHEN {others} THEN '{change.comparison} ' || {change.comparison} END"
 
 
-def _verdict(cube: Cube, metric: Metric, change: Change, daily: pd.DataFrame, result: BeforeAfter) -> Verdict:
+def _verdict(
+    con: duckdb.DuckDBPyConnection,
+    cube: Cube,
+    metric: Metric,
+    change: Change,
+    daily: pd.DataFrame,
+    result: BeforeAfter,
+) -> Verdict:
     mine = daily[daily["segment"] == TREATED]
     shipped = pd.Timestamp(change.shipped_on)
     before, after = mine[mine["date"] < shipped], mine[mine["date"] >= shipped]
@@ -130,7 +141,8 @@ def _verdict(cube: Cube, metric: Metric, change: Change, daily: pd.DataFrame, re
         effect=effect, avoided=avoided_, unit=unit, p=None if math.isnan(result.p) else result.p,
         weeks_after=result.blocks_after, next_step=_next_step(change, result.decision),
         sentence=_sentence(change, metric, levels, effect, avoided_, result),
-        reasons=(*change.flags, *_baseline_note(change), *result.reasons), history=_history(cube, metric, change),
+        reasons=(*change.flags, *_baseline_note(change), *result.reasons),
+        history=_history(con, cube, metric, change),
     )  # fmt: skip
 
 
@@ -145,11 +157,9 @@ def _estimate(interval: Interval) -> Estimate | None:
     return None if math.isnan(interval.value) else Estimate(*interval)
 
 
-def _history(cube: Cube, metric: Metric, change: Change) -> tuple[Point, ...]:
-    series = cube.of(metric.id)
-    if change.scope not in series.slices:
-        return ()
-    points = patterns.history(series, series.row(change.scope), mark=change.shipped_on)
+def _history(con: duckdb.DuckDBPyConnection, cube: Cube, metric: Metric, change: Change) -> tuple[Point, ...]:
+    series = crossed.series_of(con, cube, metric, change.scope)
+    points = patterns.history(series, 0, mark=change.shipped_on)
     return tuple(point for point in points if point.week >= _baseline_start(change))
 
 

@@ -85,6 +85,11 @@ def _joined(match: Match, parts: Iterable[str]) -> str:
     return (" AND " if match == "all" else " OR ").join(parts)
 
 
+def is_dimension(name: str) -> bool:
+    """Whether a dimension is that of a segment, saved or not."""
+    return bool(NAME.fullmatch(name)) and name.startswith(PREFIX)
+
+
 def _literal(value: str | float) -> str:
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
 

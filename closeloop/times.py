@@ -8,6 +8,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from closeloop.crossed import check
 from closeloop.model import Slice, TimeMetric
 from closeloop.stages import filter_sql
 from closeloop.stats.survival import Curve, Quantile, incidence, kaplan_meier, quantile
@@ -50,13 +51,14 @@ def durations(
     where: Slice = EVERYTHING,
     by: str = "week",
 ) -> tuple[Duration, ...]:
-    """Return how long the rows of a slice take, by the week of their start or by one of the metric's dimensions.
+    """Return how long the rows of a slice take, by the week of their start, by a dimension, or all at once.
 
     The facts must be built on `con`: what has not ended by then is still running, and counts as such.
     Raises ValueError for an unknown dimension, or when the data does not have the two moments.
     """
-    if by not in ("week", "all", *metric.dims):
-        raise ValueError(f"{metric.id} cannot be split by {by!r}; it can by week, all, {', '.join(metric.dims)}")
+    check(con, metric.id, metric.view, where)
+    if by not in ("week", "all"):
+        check(con, metric.id, metric.view, Slice.of([(by, "any")]))
     counts = _counts(con, metric, where, by)
     if counts.empty:
         raise ValueError(f"{metric.id}: no rows of {where} have {metric.start}; the data needs {metric.needs}")

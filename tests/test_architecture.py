@@ -9,11 +9,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "closeloop"
 ORDER = (
-    "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "facts", "metrics",
+    "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "facts", "metrics", "glossary",
     "cube", "cube_file", "leaves", "words", "scan", "patterns",
-    "stages", "crossed", "times", "triggers", "coincidences", "comparisons", "origins", "causes",
+    "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
+    "triggers", "coincidences", "comparisons", "origins", "causes",
     "changes", "impact", "review", "findings", "summary", "simulate", "loop",
-    "pictures", "charts", "report", "cli_report", "cli_log", "cli",
+    "pictures", "charts", "report", "cli_report", "cli_log", "cli_ask", "cli",
 )  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 from typing import cast, get_args
 
-from closeloop import metrics
+from closeloop import metrics, segments
 from closeloop.changes.cells import COLUMNS, OUTCOME, REQUIRED, Row
 from closeloop.model import Change, ChangeKind, Decision, Estimate
 from closeloop.slices import Slice
@@ -143,7 +143,7 @@ def _dimension_faults(cells: Mapping[str, str]) -> list[str]:
     return found + [
         f"scope: {name!r} is not a dimension of {metric.id}; it has: {known}"
         for name in where.dims
-        if name not in metric.dims
+        if name not in metric.dims and not segments.is_dimension(name)
     ]
 
 

@@ -201,7 +201,7 @@ ON_REQUEST: tuple[Metric, ...] = (
         kind="share",
         better="lower",
         complete_after=0,
-        needs=("shipments.service_class", "orders.requested_class"),
+        needs=("parcel_facts.service_class", "parcel_facts.requested_class"),
         dims=PARCEL_SLICES,
         definition="parcels whose service class is faster than the requested one / parcels with both; late picking is"
         " often paid for by air",

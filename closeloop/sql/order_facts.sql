@@ -32,7 +32,7 @@ select
     orders.promised_date,
     due(orders.ready_at, 1) as label_due_at,
     due(orders.ordered_at, 2) as handover_due_at,
-    orders.requested_class,
+    coalesce(orders.requested_class, services.class) as requested_class,
     lines.n_units,
     coalesce(orders.channel, 'unknown') as channel,
     coalesce(orders.campaign, 'none') as campaign,
@@ -47,6 +47,7 @@ select
          else 'earlier' end as cutoff
 from orders_known as orders
 cross join clock
+left join services on services.service = lower(orders.requested_service)
 left join postal on postal.country = orders.dest_country and orders.dest_state is null
     and orders.dest_postal_area between postal.first and postal.last
 left join lines using (order_id)

@@ -23,7 +23,7 @@ select
     shipments.cost_invoiced,
     shipments.cost_surcharge,
     shipments.standard_days,
-    shipments.service_class,
+    coalesce(shipments.service_class, services.class) as service_class,
     orders.requested_class,
     shipments.replaces_shipment_id,
     coalesce(shipments.carrier, 'unknown') as carrier,
@@ -46,5 +46,6 @@ select
     orders.order_id is not null as matched
 from shipments_known as shipments
 left join scans using (shipment_id)
+left join services on services.service = lower(shipments.service)
 left join order_facts as orders on orders.order_id = shipments.order_id
 where coalesce(shipments.direction, 'outbound') = 'outbound' and shipments.voided_at is null

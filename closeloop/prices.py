@@ -1,0 +1,82 @@
+"""What shipping costs, like for like: the Fisher index of a slice by week, with its matched share and mix effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from closeloop.crossed import check
+from closeloop.model import Estimate, Slice
+from closeloop.stages import filter_sql
+from closeloop.stats.index_numbers import with_interval
+
+CELLS = ("service", "zone", "weight")
+"""Parcels of one cell cost the same but for a change of price: service, zone and billed pounds."""
+
+EVERYTHING = Slice()
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The cost of a period beside the base period: 1.1 is 10 % dearer.
+
+    `price` is the Fisher index over cells that both periods have, `mix` what changed because other parcels were
+    sent; their product is the change of the plain cost per parcel. `matched` is the share of the parcels in the
+    cells that both have: with less than four fifths the index says little.
+    """
+
+    week: date
+    n: int
+    cost_per_parcel: float
+    price: Estimate
+    mix: Estimate
+    matched: float
+
+
+def drift(
+    con: duckdb.DuckDBPyConnection, base: tuple[date, date], weeks: tuple[date, ...], where: Slice = EVERYTHING,
+    seed: int = 1,
+) -> tuple[Drift, ...]:  # fmt: skip
+    """Compare the cost of each week's labels with those of the base days (first and last, both included).
+
+    The facts must be built on `con`. Weeks without a matched parcel are left out. Raises ValueError for a slice
+    that parcels cannot be told by, and when the base days have no parcel with a cost.
+    """
+    check(con, "the cost of parcels", "parcel_facts", where)
+    then = _parcels(con, where, *base)
+    if then.empty:
+        raise ValueError(f"no parcel of {where} with a cost from {base[0]} to {base[1]}; name other base days")
+    found: list[Drift] = []
+    for week in weeks:
+        now = _parcels(con, where, week, week + timedelta(days=6))
+        if set(now["cell"]) & set(then["cell"]):
+            found.append(_drift(week, then, now, seed))
+    return tuple(found)
+
+
+def _parcels(con: duckdb.DuckDBPyConnection, where: Slice, first: date, last: date) -> pd.DataFrame:
+    condition, values = filter_sql(where)
+    return con.execute(
+        f"""
+        SELECT service || ' / ' || zone || ' / ' || coalesce(billed_lb::VARCHAR, weight_band) AS cell, cost
+        FROM parcel_facts
+        WHERE cost IS NOT NULL AND ({condition})
+          AND coalesce(label_at, handed_over_at)::DATE BETWEEN $first::DATE AND $last::DATE
+        ORDER BY ALL
+        """,
+        {**values, "first": first, "last": last},
+    ).df()
+
+
+def _drift(week: date, then: pd.DataFrame, now: pd.DataFrame, seed: int) -> Drift:
+    codes = pd.factorize(pd.concat([then["cell"], now["cell"]]), sort=True)[0]
+    old, new = (frame["cost"].to_numpy(dtype=np.float64) for frame in (then, now))
+    index, price, mix = with_interval(codes, old, new, seed=seed)
+    return Drift(
+        week, len(new), float(new.mean()), Estimate(index.fisher, *price), Estimate(index.mix, *mix),
+        index.matched_now,
+    )  # fmt: skip
