@@ -64,7 +64,7 @@ def return_triangle(con: duckdb.DuckDBPyConnection, where: Slice = EVERYTHING) -
     grown = asked.reindex(index=lines.index, columns=range(LAST_AGE)).fillna(0).cumsum(axis=1)
     passed = frame.groupby("week")["passed"].first().to_numpy()
     grown = grown.where(np.arange(LAST_AGE) < passed[:, None])
-    grown.columns = range(1, LAST_AGE + 1)
+    grown.columns = pd.RangeIndex(1, LAST_AGE + 1)
     return grown.assign(lines=lines)
 
 

@@ -45,7 +45,8 @@ def stock(
     condition, values = filter_sql(where)
     rows = con.execute(
         f"""
-        WITH runs AS (SELECT {metric.start} AS began, {metric.end} AS ended FROM {metric.view} WHERE ({condition})),
+        WITH told AS (SELECT {metric.start} AS began, {metric.end} AS ended FROM {metric.view} WHERE ({condition})),
+        runs AS (SELECT * FROM told WHERE ended > began OR ended IS NULL),
         ends AS (
             SELECT day, day::TIMESTAMP + INTERVAL 1 DAY AS midnight FROM days, clock
             WHERE day < as_of::DATE AND day >= as_of::DATE - $days::INT

@@ -37,7 +37,8 @@ select
     every.*,
     tickets.first_ticket_at,
     parcels.order_id, parcels.carrier, parcels.service, parcels.warehouse, parcels.zone, parcels.region,
-    parcels.state, parcels.package_type, parcels.weight_band, parcels.channel, parcels.complexity, parcels.weekday
+    parcels.state, parcels.package_type, parcels.weight_band, parcels.channel, parcels.complexity, parcels.weekday,
+    parcels.cutoff, parcels.lane
 from every
 join parcel_facts as parcels on parcels.shipment_id = every.shipment_id
 left join tickets on tickets.order_id = parcels.order_id and tickets.first_ticket_at >= every.opened_at
