@@ -23,15 +23,17 @@ from closeloop import (
     cube,
     cube_file,
     facts,
+    feed_alarms,
     findings,
     impact,
     metrics,
+    mix,
     patterns,
     project,
     summary,
     weeks,
 )
-from closeloop.model import Cause, Change, Findings, Kpi, Metric, Provenance, Quality, Slice, Verdict
+from closeloop.model import Alarm, Cause, Change, Findings, Kpi, Metric, Provenance, Quality, Slice, Verdict
 from closeloop.segments import Segment
 from closeloop.segments import read as read_segments
 from closeloop.sources import prepared, source
@@ -98,6 +100,15 @@ class Loop:
         return self._once("patterns.json", patterns.Found, lambda: patterns.find(self.con, self.cube))
 
     @cached_property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """What changed in the data, then in the mix: not problems of operations."""
+        return self._once(
+            "alarms.json",
+            tuple[Alarm, ...],
+            lambda: (*feed_alarms.changes(self.con, self.week), *mix.shifts(self.cube)),
+        )
+
+    @cached_property
     def causes(self) -> tuple[Cause, ...]:
         """One candidate cause per pattern."""
         return self._once(
@@ -143,6 +154,7 @@ class Loop:
             decisions=(),
             quality=self.quality,
             provenance=self.provenance,
+            alarms=self.alarms,
             glossary=tuple((m.label, f"{m.question} {m.definition}.") for m in map(metrics.by_id, self._measured())),
         )
 

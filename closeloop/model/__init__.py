@@ -1,5 +1,6 @@
 """The words that closeloop speaks: frozen values, nothing else."""
 
+from closeloop.model.alarm import Alarm, AlarmKind
 from closeloop.model.cause import Cause, Coincidence, Evidence, Origin, Stage
 from closeloop.model.change import Change, ChangeKind, Decision, Verdict
 from closeloop.model.estimate import Estimate, Point, stable_id
@@ -19,6 +20,8 @@ from closeloop.model.pattern import Pattern, PatternKind, Status
 from closeloop.slices import Slice
 
 __all__ = [
+    "Alarm",
+    "AlarmKind",
     "Better",
     "Cause",
     "Change",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
+from closeloop.model.alarm import Alarm
 from closeloop.model.cause import Cause
 from closeloop.model.change import Change, Verdict
 from closeloop.model.metric import Kpi
@@ -77,6 +78,7 @@ class Findings:
     quality: Quality
     provenance: Provenance
     glossary: tuple[tuple[str, str], ...] = field(default=())
+    alarms: tuple[Alarm, ...] = field(default=())
 
     @property
     def iso_week(self) -> str:
