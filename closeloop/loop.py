@@ -25,6 +25,7 @@ from closeloop import (
     facts,
     feed_alarms,
     findings,
+    hotspots,
     impact,
     metrics,
     mix,
@@ -101,11 +102,15 @@ class Loop:
 
     @cached_property
     def alarms(self) -> tuple[Alarm, ...]:
-        """What changed in the data, then in the mix: not problems of operations."""
+        """What changed in the data, then in the mix, then where it is always worse: nothing that rose."""
         return self._once(
             "alarms.json",
             tuple[Alarm, ...],
-            lambda: (*feed_alarms.changes(self.con, self.week), *mix.shifts(self.cube)),
+            lambda: (
+                *feed_alarms.changes(self.con, self.week),
+                *mix.shifts(self.cube),
+                *hotspots.hotspots(self.con, self.cube),
+            ),
         )
 
     @cached_property

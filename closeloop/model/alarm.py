@@ -1,4 +1,4 @@
-"""What changed without being a problem of operations: the mix of orders and parcels, or the data itself."""
+"""What deserves a look though nothing rose: the data or the mix changed, or a slice was worse all along."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Literal
 
 from closeloop.slices import Slice
 
-AlarmKind = Literal["mix", "data"]
+AlarmKind = Literal["mix", "data", "hotspot"]
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """One such change: whom it concerns, since which week, the share before and since, and how sure that is."""
+    """One such fact: whom it concerns, since which week, the share before and since, and how sure that is."""
 
     kind: AlarmKind
     what: str
