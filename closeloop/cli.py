@@ -40,6 +40,7 @@ for command in (
     cli_log.log,
     cli_ask.metrics,
     cli_ask.compare,
+    cli_ask.early,
 ):
     cli.add_command(command)
 

@@ -1,4 +1,4 @@
-"""Questions to the data: `closeloop metrics | compare`."""
+"""Questions to the data: `closeloop metrics | compare | early`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,26 @@ def metrics(markdown: bool) -> None:
         return
     for one in sorted(EVERY, key=lambda known: known.level):
         click.echo(f"{one.level}  {one.id:<28} {one.estimator:<14} {one.question}")
+
+
+@click.command()
+@SOURCE
+@DATA
+@click.option("--day", default="", help="A day such as 2026-10-29; without it, the newest that the files reach into.")
+def early(source: str, data: str, day: str) -> None:
+    """Say what stands out in the seven days up to the evening before, without waiting for Monday's report."""
+    from closeloop import early as scan
+    from closeloop import facts, weeks
+    from closeloop.loop import open_week
+
+    loop = open_week(source, "", absolute(data))
+    morning = weeks.parse_day(day) if day else weeks.known_until(loop.store, loop.source)
+    facts.build(loop.store, loop.source, weeks.at_six(morning), loop.segments)
+    found = scan.alarms(loop.store, morning)
+    for pattern in found:
+        click.echo(f"{pattern.sentence} Since {pattern.onset:%a %d %b}.")
+    if not found:
+        click.echo(f"{loop.source.title}: nothing new stands out on {morning:%a %d %b %Y}")
 
 
 @click.command()

@@ -51,7 +51,7 @@ def find(con: duckdb.DuckDBPyConnection, cube: Cube) -> Found:
     before, resolved, tests = tuple[Pattern, ...](), tuple[Pattern, ...](), 0
     for back in range(REPLAY_WEEKS - 1, -1, -1):
         week = cube.week - timedelta(weeks=back)
-        now, tests = _scan_week(con, cube, week, strains, leaves)
+        now, tests = scan_week(con, cube, week, strains, leaves)
         patterns = _identified(now, before)
         names = {pattern.id for pattern in patterns}
         resolved = tuple(replace(p, status="resolved") for p in before if p.id not in names)
@@ -59,13 +59,19 @@ def find(con: duckdb.DuckDBPyConnection, cube: Cube) -> Found:
     return Found(before, resolved, tests)
 
 
-def _scan_week(
-    con: duckdb.DuckDBPyConnection, cube: Cube, week: date, strains: dict[str, Strain], leaves: dict[str, Leaves]
+def scan_week(
+    con: duckdb.DuckDBPyConnection,
+    cube: Cube,
+    week: date,
+    strains: dict[str, Strain],
+    leaves: dict[str, Leaves],
+    q: float = Q,
 ) -> tuple[list[Pattern], int]:
+    """Return what stood out at the end of one week, without its past, and how many tests were made."""
     finals = [s.until(week) for s in cube.series if s.metric.scanned]
     large = [large_enough(series) for series in finals if series.weeks]
     scans = [scan(series, strains[series.metric.id].of(series)) for series in large]
-    found = [_pattern(s, pick, week) for s in scans for pick in explain(con, s, leaves, Q / len(scans))]
+    found = [_pattern(s, pick, week) for s in scans for pick in explain(con, s, leaves, q / len(scans))]
     return _one_problem_once(sorted(found, key=lambda p: p.p)), sum(len(s.p) for s in scans) * len(WINDOWS)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import duckdb
 
@@ -16,8 +16,8 @@ def newest(con: duckdb.DuckDBPyConnection, merchant: Source) -> date:
     """Return the newest week that the files hold whole, at the usual pace of orders."""
     weeks = _weeks(con, merchant)
     usual = sorted(count for _, count in weeks)[len(weeks) // 2] if weeks else 0
-    known_until = _known_until(con, merchant)
-    whole = [week for week, n in weeks if n >= THIN_INTAKE * usual and week + timedelta(days=7) <= known_until]
+    until = known_until(con, merchant)
+    whole = [week for week, n in weeks if n >= THIN_INTAKE * usual and week + timedelta(days=7) <= until]
     if not whole:
         raise ValueError(f"{merchant.folder}: the orders do not fill one whole week yet")
     return whole[-1]
@@ -31,7 +31,7 @@ def _weeks(con: duckdb.DuckDBPyConnection, merchant: Source) -> list[tuple[date,
     ).fetchall()
 
 
-def _known_until(con: duckdb.DuckDBPyConnection, merchant: Source) -> date:
+def known_until(con: duckdb.DuckDBPyConnection, merchant: Source) -> date:
     """Return the day on which the newest order, label or scan was recorded."""
     con.execute(f"SET TimeZone = '{merchant.timezone}'")
     row = con.execute(
@@ -66,3 +66,16 @@ def parse(text: str) -> date:
         return date.fromisocalendar(int(year), int(number), 1)
     except ValueError as error:
         raise ValueError(f"week {text!r}: write an ISO week that exists, such as 2026-W47") from error
+
+
+def parse_day(text: str) -> date:
+    """Return the day of `2026-10-29`. Raises ValueError for anything else."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"day {text!r}: write a day that exists, such as 2026-10-29") from error
+
+
+def at_six(day: date) -> datetime:
+    """Return six in the morning of a day, when reports are made."""
+    return datetime(day.year, day.month, day.day, 6)
