@@ -156,6 +156,7 @@ def _subject(findings: Findings) -> str:
 
 def _said(findings: Findings, identity: str, attached: bool) -> dict[str, object]:
     """Everything the mail says, in words: HTML and text are both written from this."""
+    words.speak_of(findings.currency)
     bottom_line = [lines(sentence) for sentence in findings.bottom_line] or [NOTHING]
     rest = len(findings.patterns) - MOST_PATTERNS
     return {

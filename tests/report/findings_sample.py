@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from closeloop.model import (
     Cause,
     Change,
+    Coincidence,
     Estimate,
     Evidence,
     Findings,
@@ -174,6 +175,13 @@ causes = (
             Stage("out for delivery", 8.1, 8.4, 8.0, 8.1),
         ),
         proposal="Give FedEx's share of this lane to UPS for parcels with a promise of three days or less.",
+        onset_low=date(2026, 10, 24),
+        onset_high=date(2026, 10, 27),
+        coincidences=(
+            Coincidence("volume", date(2026, 10, 25), 1.4, "Orders a day in NV: 210 before 25 Oct 2026, 294 since."),
+        ),
+        origins=(("carrier", 0.71), ("external", 0.18), ("undecided", 0.11)),
+        earlier="An alert on no new scan for 24 hours would have caught 81 % of the missed promises.",
     ),
     Cause(
         pattern="P3F2A",
@@ -418,6 +426,8 @@ def spoiled(record=SAMPLE):
                 stage=EVIL,
                 proposal=EVIL,
                 evidence=(Evidence(EVIL, True), Evidence(EVIL, False)),
+                coincidences=(Coincidence(EVIL, record.week, 2.0, EVIL),),
+                earlier=EVIL,
                 stages=tuple(replace(s, name=EVIL) for s in c.stages),
             )
             for c in record.causes
