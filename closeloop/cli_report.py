@@ -191,11 +191,12 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
 def _print_bottom_line(folder: Path) -> None:
     from closeloop import findings
     from closeloop.model import Findings
+    from closeloop.report.wording import lines
 
     learned = findings.load(Findings, folder / "findings.json")
-    click.echo(f"\n{learned.merchant}, {learned.iso_week}: {shown(folder / 'page.html')}")
+    click.echo(f"\n{lines(learned.merchant)}, {learned.iso_week}: {shown(folder / 'page.html')}")
     for line in learned.bottom_line:
-        click.echo(f"- {line}")
+        click.echo(f"- {lines(line)}")
 
 
 def _root() -> Path:

@@ -1,19 +1,15 @@
 """What only a browser can tell: that a page fits, asks for nothing and names its pictures."""
 
-import base64
-import os
-import shutil
 from dataclasses import replace
 from email import message_from_bytes, policy
 from itertools import pairwise
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from closeloop.report import archive, mail, page
 
 from . import weekly_sample
+from .browsing import breaches, drawn, overflow
 from .findings_sample import HOSTILE, NOTHING, SAMPLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore:Glyph")]
@@ -39,52 +35,6 @@ CONTRASTS = """() => {
 
 
 @pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium")
-    if path is None and os.environ.get("CI") == "true":
-        pytest.fail("Chromium is missing, and CI must have it: apt-get install chromium")
-    if path is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def opened(browser, tmp_path):
-    """Open HTML in a tab of the given width; `tab.heard` is what the console and the network saw."""
-    tabs = []
-
-    def open_(html, width=390, scheme="light"):
-        path = tmp_path / "page.html"
-        path.write_text(html, encoding="utf-8")
-        tab = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
-        tab.heard = []
-        tab.on("console", lambda message: tab.heard.append(message.text))
-        tab.on("pageerror", lambda error: tab.heard.append(str(error)))
-        tab.on("dialog", lambda dialog: (tab.heard.append(dialog.message), dialog.dismiss()))
-        tab.on("request", lambda request: tab.heard.append(request.url) if request.url != path.as_uri() else None)
-        tab.goto(path.as_uri())
-        tabs.append(tab)
-        return tab
-
-    yield open_
-    for tab in tabs:
-        tab.close()
-
-
-def drawn(message):
-    """The HTML of a mail with its pictures in it, as a mail program draws it."""
-    html = message.get_body(("html",)).get_content()
-    for part in message.walk():
-        if part["Content-ID"]:
-            picture = base64.b64encode(part.get_payload(decode=True)).decode()
-            html = html.replace("cid:" + part["Content-ID"].strip("<>"), f"data:image/png;base64,{picture}")
-    return html
-
-
-@pytest.fixture(scope="module")
 def looked_at(tmp_path_factory):
     """What people open after a weekly run."""
     folder = weekly_sample.report(tmp_path_factory.getbasetemp())
@@ -94,16 +44,6 @@ def looked_at(tmp_path_factory):
         "mail": drawn(eml),
         "archive": archive.write(folder.parent).read_text(encoding="utf-8"),
     }
-
-
-def breaches(tab):
-    """Each rule of WCAG 2.2 A and AA, and of good practice, that axe-core finds broken, with the place."""
-    told = Axe().run(tab).response["violations"]
-    return [(one["id"], node["html"][:120]) for one in told for node in one["nodes"]]
-
-
-def overflow(tab):
-    return tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
 @pytest.mark.parametrize("width", [390, 1280])
