@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
@@ -66,7 +67,7 @@ class Forked(LocalProvisioner):
         assert self.nursery.stdin is not None
         assert self.nursery.stdout is not None
         connection = cmd[cmd.index("-f") + 1]
-        asked = {"connection": connection, "env": dict(kwargs["env"]), "cwd": str(kwargs.get("cwd") or os.getcwd())}
+        asked = {"connection": connection, "env": dict(kwargs["env"]), "cwd": str(kwargs.get("cwd") or Path.cwd())}
         self.nursery.stdin.write(json.dumps(asked) + "\n")
         self.nursery.stdin.flush()
         child: Any = Child(int(self.nursery.stdout.readline()))
