@@ -14,7 +14,8 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 NAME = "closeloop-forked"
 CAN_FORK = sys.platform == "linux"
@@ -70,7 +71,10 @@ class Forked(LocalProvisioner):
         asked = {"connection": connection, "env": dict(kwargs["env"]), "cwd": str(kwargs.get("cwd") or Path.cwd())}
         self.nursery.stdin.write(json.dumps(asked) + "\n")
         self.nursery.stdin.flush()
-        child: Any = Child(int(self.nursery.stdout.readline()))
+        answer = self.nursery.stdout.readline()
+        if not answer:
+            raise RuntimeError("the process that forks kernels has ended; what it said stands above")
+        child: Any = Child(int(answer))
         self.process = child
         self.pid = self.pgid = child.pid
         return self.connection_info
