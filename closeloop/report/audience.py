@@ -93,6 +93,7 @@ def view(learned: Findings, slices: tuple[Slice, ...]) -> Findings:
         resolved=tuple(p for p in learned.resolved if _concerns(p.slice, slices)),
         causes=tuple(c for c in learned.causes if c.pattern in named),
         verdicts=verdicts,
+        alarms=tuple(a for a in learned.alarms if _concerns(a.scope, slices)),
         upcoming=tuple(c for c in learned.upcoming if _concerns(c.scope, slices)),
         decisions=tuple(text for text in learned.decisions if text.partition(":")[0] in named),
     )

@@ -26,6 +26,7 @@ DECISIONS = {
     "too early": "Too early to tell",
     "not comparable": "Cannot be told",
 }
+ALARMS = {"mix": "The mix changed", "data": "The data changed", "hotspot": "Worse all along"}
 STATES = {
     "normal": "Within normal variation",
     "better": "Better than normal variation",
@@ -106,6 +107,7 @@ NAMES: dict[str, Any] = {
     "kinds": CHANGE_KINDS,
     "verdict_words": DECISIONS,
     "states": STATES,
+    "alarm_words": ALARMS,
     "nothing": NOTHING,
     "is_small": words.small,
     "most_folded": MOST_FOLDED,

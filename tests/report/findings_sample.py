@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from closeloop.model import (
+    Alarm,
     Cause,
     Change,
     Coincidence,
@@ -396,6 +397,21 @@ SAMPLE = Findings(
     ),
     quality=quality,
     provenance=provenance,
+    alarms=(
+        Alarm(
+            "mix",
+            "service",
+            USPS,
+            WEEK,
+            0.21,
+            0.34,
+            0.002,
+            "USPS ground carries 34.0 % of the parcels, 21.0 % before.",
+        ),
+        Alarm(
+            "hotspot", "exceptions", LANE, WEEK, 0.02, 0.05, 0.001, "This lane has twice the exceptions of its like."
+        ),
+    ),
     glossary=(
         ("Late delivery", "A parcel whose first delivery attempt came after the promised date."),
         ("Normal variation", "The range in which a metric moves from week to week when nothing has changed."),
@@ -454,6 +470,7 @@ def spoiled(record=SAMPLE):
             for v in record.verdicts
         ),
         upcoming=tuple(replace(c, change_shipped=EVIL, owner=EVIL, scope=evil_slice) for c in record.upcoming),
+        alarms=tuple(replace(a, what=EVIL, scope=evil_slice, sentence=EVIL) for a in record.alarms),
         quality=replace(
             record.quality,
             level=EVIL,
@@ -476,6 +493,7 @@ NOTHING = replace(
     verdicts=(),
     upcoming=(),
     decisions=(),
+    alarms=(),
     kpis=(),
     glossary=(),
     quality=Quality(

@@ -145,6 +145,14 @@ def test_closed_loops_are_listed_newest_first_with_what_the_log_says():
     assert "37 orders waiting over a working day (95 % interval 29 to 45)" in table
 
 
+def test_what_deserves_a_look_though_nothing_rose_is_told_by_kind():
+    text = read(section("patterns", SAMPLE))
+    told = text[text.index("Worth a look, though nothing rose (2)") :]
+    assert "The mix changed: USPS ground carries 34.0 % of the parcels, 21.0 % before." in told
+    assert "Worse all along: This lane has twice the exceptions of its like." in told
+    assert "Worth a look" not in read(section("patterns", NOTHING))
+
+
 def test_long_lists_open_at_a_touch_and_lose_nothing():
     many = tuple(Slice.of([("dest_state", f"S{i:02d}")]) for i in range(9))
     html = sections.patterns(replace(SAMPLE, patterns=(replace(lane, folded=many),))).html
