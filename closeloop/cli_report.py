@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -65,6 +65,8 @@ def weekly(**given: Any) -> None:
     """Make a week's report: four notebooks, page.html, mail.eml and findings.json."""
     if given["week"] and given["catch_up"]:
         raise click.UsageError("--week names one week and --catch-up makes those that are missing: give one of them")
+    # jsonschema would build a grammar of web addresses at each start: over a second's work, of no use to a notebook.
+    sys.modules.setdefault("rfc3987_syntax", cast("Any", None))
     from closeloop.report import run, unattended
 
     limit = given["timeout"] or run.NOTEBOOK_TIMEOUT_S
@@ -191,11 +193,12 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
 def _print_bottom_line(folder: Path) -> None:
     from closeloop import findings
     from closeloop.model import Findings
+    from closeloop.report.wording import lines
 
     learned = findings.load(Findings, folder / "findings.json")
-    click.echo(f"\n{learned.merchant}, {learned.iso_week}: {shown(folder / 'page.html')}")
+    click.echo(f"\n{lines(learned.merchant)}, {learned.iso_week}: {shown(folder / 'page.html')}")
     for line in learned.bottom_line:
-        click.echo(f"- {line}")
+        click.echo(f"- {lines(line)}")
 
 
 def _root() -> Path:

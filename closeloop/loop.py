@@ -38,6 +38,7 @@ from closeloop.model import Alarm, Cause, Change, Findings, Kpi, Metric, Provena
 from closeloop.segments import Segment
 from closeloop.segments import read as read_segments
 from closeloop.sources import prepared, source
+from closeloop.words import speak_of
 
 PACKAGES = (
     "duckdb",
@@ -160,6 +161,7 @@ class Loop:
             quality=self.quality,
             provenance=self.provenance,
             alarms=self.alarms,
+            currency=self.source.currency,
             glossary=tuple((m.label, f"{m.question} {m.definition}.") for m in map(metrics.by_id, self._measured())),
         )
 
@@ -240,6 +242,7 @@ def open_week(source_folder: str, week: str = "", data: str = "", out: str = "")
     """
     where = project.root() / source_folder
     merchant = read_source(where, Path(data) if data else None)
+    speak_of(merchant.currency)
     con = duckdb.connect(config={"threads": 1})  # sums of floats differ from run to run with more
     path = prepared.prepare(merchant, project.cache())
     prepared.attach(con, path)

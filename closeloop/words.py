@@ -9,7 +9,10 @@ from closeloop.metrics import METRICS
 from closeloop.model import Estimate, MetricKind, Pattern
 
 MINUS, SPACE = "\u2212", "\u00a0"
-CURRENCY = "$"
+SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
+"""Signs that name one currency to their readers; any other is told by its code, such as `CAD 8.40`."""
+
+_spoken = {"currency": "USD"}
 HOURS = "hours"
 SMALL_TOTAL = 50
 """Below this many a week, one or two cases more or less change the picture."""
@@ -22,6 +25,11 @@ KINDS: dict[str, MetricKind] = {
 
 LABELS = {metric.id: metric.label for metric in METRICS}
 UNITS = {metric.id: metric.unit for metric in METRICS}
+
+
+def speak_of(currency: str) -> None:
+    """Tell money in this ISO 4217 currency from now on; a process makes the report of one merchant at a time."""
+    _spoken["currency"] = currency.upper()
 
 
 def day(when: date) -> str:
@@ -156,8 +164,9 @@ def _sign(value: float) -> str:
 
 
 def _money(value: float, places: int) -> str:
-    text = number(value, places)
-    return f"{MINUS}{CURRENCY}{text[1:]}" if text.startswith(MINUS) else f"{CURRENCY}{text}"
+    text, code = number(value, places), _spoken["currency"]
+    sign = SYMBOLS.get(code, f"{code}{SPACE}")
+    return f"{MINUS}{sign}{text[1:]}" if text.startswith(MINUS) else f"{sign}{text}"
 
 
 def _bare(value: float, unit: str) -> str:

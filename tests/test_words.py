@@ -43,6 +43,19 @@ def test_an_excess_comes_with_its_interval():
     assert plain(money) == "−$1,012 above the reference price (95 % interval −$1,384 to +$12.50)"
 
 
+@pytest.mark.parametrize(
+    ("currency", "text"), [("EUR", "€9.41"), ("gbp", "£9.41"), ("CAD", "CAD 9.41"), ("USD", "$9.41")]
+)
+def test_money_is_told_in_the_currency_of_the_merchant(currency, text):
+    words.speak_of(currency)
+    try:
+        assert plain(words.measured(9.414, metrics.by_id("cost_per_parcel").unit)) == text
+        debit = plain(words.excess(Estimate(-9.41, -12.0, -3.0), metrics.by_id("cost_per_parcel").unit))
+        assert debit.startswith(f"−{text}")
+    finally:
+        words.speak_of("USD")
+
+
 def test_a_relative_effect_is_a_percentage():
     assert plain(words.relative(Estimate(-0.21, -0.3, 0.02))) == "−21 % (95 % interval −30 % to +2 %)"
 

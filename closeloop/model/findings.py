@@ -79,6 +79,7 @@ class Findings:
     provenance: Provenance
     glossary: tuple[tuple[str, str], ...] = field(default=())
     alarms: tuple[Alarm, ...] = field(default=())
+    currency: str = "USD"
 
     @property
     def iso_week(self) -> str:

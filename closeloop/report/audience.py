@@ -14,7 +14,7 @@ import nbformat
 
 from closeloop import findings, words
 from closeloop.model import Findings
-from closeloop.report import mail, manifest, page, sections
+from closeloop.report import mail, mail_rules, manifest, page, sections
 from closeloop.report.delivery import Delivery, Recipient, spec
 from closeloop.report.ledger import Key
 from closeloop.report.send import Letter
@@ -35,7 +35,10 @@ SECTIONS = (
 
 
 def letters(folder: Path, delivery: Delivery, recipients: Sequence[Recipient]) -> list[Letter]:
-    """Compose the letters of a published report. Raises ValueError when the folder holds no report."""
+    """Compose the letters of a published report.
+
+    Raises ValueError when the folder holds no report, or when a letter would break a rule of `mail_rules`.
+    """
     learned, html, source = _report(folder)
 
     @cache
@@ -46,10 +49,17 @@ def letters(folder: Path, delivery: Delivery, recipients: Sequence[Recipient]) -
     return [
         Letter(
             Key(source, learned.iso_week, spec(one.address)),
-            mail.addressed(composed(one.slices), one.address, delivery.unsubscribe),
+            _checked(mail.addressed(composed(one.slices), one.address, delivery.unsubscribe)),
         )
         for one in recipients
     ]
+
+
+def _checked(message: EmailMessage) -> EmailMessage:
+    """Let a mail pass that keeps every rule: none at all is better than one that nobody can read."""
+    if broken := mail_rules.faults(message.as_bytes()):
+        raise ValueError(f"the mail to {message['To']} would break a rule: {'; '.join(broken[:3])}")
+    return message
 
 
 def preview(folder: Path) -> Path:
@@ -83,6 +93,7 @@ def view(learned: Findings, slices: tuple[Slice, ...]) -> Findings:
         resolved=tuple(p for p in learned.resolved if _concerns(p.slice, slices)),
         causes=tuple(c for c in learned.causes if c.pattern in named),
         verdicts=verdicts,
+        alarms=tuple(a for a in learned.alarms if _concerns(a.scope, slices)),
         upcoming=tuple(c for c in learned.upcoming if _concerns(c.scope, slices)),
         decisions=tuple(text for text in learned.decisions if text.partition(":")[0] in named),
     )

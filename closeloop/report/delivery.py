@@ -49,7 +49,8 @@ class Delivery:
     owner: str
     server: Server
     recipients: tuple[Recipient, ...] = field(default=())
-    unsubscribe: str = ""
+    unsubscribe: tuple[str, ...] = ()
+    """Addresses that end the mail; ``{recipient}`` in one stands for who is to get it no more."""
 
     def with_role(self, role: str) -> tuple[Recipient, ...]:
         """Return the recipients of a role, or all for ``""``. Raises ValueError for a role nobody has."""
@@ -81,16 +82,26 @@ def _delivery(given: dict[str, Any], folder: Path) -> Delivery:
     missing = [key for key in ("sender", "owner", "smtp") if not given.get(key)]
     if missing:
         raise ValueError(f"missing {', '.join(missing)}")
-    unsubscribe = str(given.get("unsubscribe") or "")
-    if unsubscribe and not re.fullmatch(r"(mailto:|https://)[^\s<>,]+", unsubscribe):
-        raise ValueError(f"unsubscribe {unsubscribe!r}: write 'mailto:name@example.com' or an https address")
     return Delivery(
         sender=_address("sender", given["sender"]),
         owner=_address("owner", given["owner"]),
         server=_server(_mapping("smtp", given["smtp"], SMTP_KEYS), folder),
         recipients=_recipients(given.get("recipients") or []),
-        unsubscribe=unsubscribe,
+        unsubscribe=_unsubscribe(given.get("unsubscribe") or []),
     )
+
+
+def _unsubscribe(given: Any) -> tuple[str, ...]:
+    found = tuple(map(str, cast("list[Any]", given))) if isinstance(given, list) else (str(given),)
+    for one in found:
+        if not re.fullmatch(r"(mailto:|https://)[^\s<>,]+", one) or not one.isascii():
+            raise ValueError(f"unsubscribe {one!r}: write 'mailto:name@example.com' or an https address")
+        if one.startswith("https:") and "{recipient}" not in one:
+            raise ValueError(
+                f"unsubscribe {one!r}: mail programs call an https address by themselves (RFC 8058), so it must say"
+                " for whom: write {recipient} into it, such as https://example.com/unsubscribe?who={recipient}"
+            )
+    return found
 
 
 def _server(given: dict[str, Any], folder: Path) -> Server:

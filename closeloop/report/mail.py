@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime, getaddresses
 from pathlib import Path
+from urllib.parse import quote
 
 from mjml import mjml2html
 
@@ -29,6 +30,22 @@ MOST_HTML_BYTES = 60_000
 """Gmail cuts messages off at about 102 KB of HTML; this leaves room for what relays add."""
 
 STATUS_WORDS = {"new": "New", "worse": "Getting worse", "continuing": "Continuing", "resolved": "Resolved"}
+
+
+class Wire(EmailPolicy):
+    """Mail as it goes over SMTP; unlike the library's own, it leaves a long web address as it is.
+
+    The library writes any word of more than a line as an encoded word, which no mail program reads as an address.
+    """
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """Return the lines of one header."""
+        if name != "List-Unsubscribe":
+            return super().fold_binary(name, value)
+        return f"{name}: {value}\r\n".replace(", ", ",\r\n ").encode("ascii")
+
+
+WIRE = Wire(linesep="\r\n")
 
 
 @dataclass(frozen=True)
@@ -48,7 +65,7 @@ def compose(findings: Findings, sender: str, recipients: Sequence[str], page: by
     Raises ValueError when an address is not one address, when the findings do not say as of when they
     are, or when the HTML would be cut off by the readers' mail programs.
     """
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=WIRE)
     identity = _identity(findings, recipients)
     _write_headers(message, findings, sender, recipients, identity)
     said = _said(findings, identity, page is not None)
@@ -67,22 +84,28 @@ def preview(findings: Findings, page: bytes | None) -> EmailMessage:
     return compose(findings, "closeloop <closeloop@localhost>", ["operations@localhost"], page)
 
 
-def addressed(message: EmailMessage, recipient: str, unsubscribe: str = "") -> EmailMessage:
-    """Return a copy of a composed mail for one recipient, with a Message-ID of its own."""
+def addressed(message: EmailMessage, recipient: str, unsubscribe: Sequence[str] = ()) -> EmailMessage:
+    """Return a copy of a composed mail for one recipient, with a Message-ID of its own.
+
+    An https address in `unsubscribe` makes the mail program's own button end the mail with one click (RFC 8058).
+    """
     letter = deepcopy(message)
     whole = f"{message['Message-ID']}\x1f{recipient}"
-    for name in ("To", "Message-ID", "List-Unsubscribe"):
+    for name in ("To", "Message-ID", "List-Unsubscribe", "List-Unsubscribe-Post"):
         del letter[name]
     letter["To"] = _address(recipient)
     letter["Message-ID"] = f"<closeloop-{_short_hash(whole)}@{_address(str(message['From'])).domain}>"
     if unsubscribe:
-        letter["List-Unsubscribe"] = f"<{lines(unsubscribe)}>"
+        who = quote(_address(recipient).addr_spec, safe="")
+        letter["List-Unsubscribe"] = ", ".join(f"<{one.replace('{recipient}', who)}>" for one in unsubscribe)
+    if any(one.startswith("https:") for one in unsubscribe):
+        letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return letter
 
 
 def failure(sender: str, owner: str, subject: str, text: str, when: datetime) -> EmailMessage:
     """Write the mail that tells the owner of a report that there is none; plain text, nothing attached."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=WIRE)
     author = _address(sender)
     identity = _short_hash("\x1f".join((subject, text, when.date().isoformat(), owner)))
     message["Subject"] = words.shortened(lines(subject), 150)
@@ -156,6 +179,7 @@ def _subject(findings: Findings) -> str:
 
 def _said(findings: Findings, identity: str, attached: bool) -> dict[str, object]:
     """Everything the mail says, in words: HTML and text are both written from this."""
+    words.speak_of(findings.currency)
     bottom_line = [lines(sentence) for sentence in findings.bottom_line] or [NOTHING]
     rest = len(findings.patterns) - MOST_PATTERNS
     return {
@@ -198,10 +222,11 @@ def _pattern(pattern: Pattern) -> dict[str, object]:
 
 
 def _verdict(verdict: Verdict) -> dict[str, object]:
+    change, told = lines(verdict.change.change_shipped).rstrip("."), lines(verdict.sentence)
     return {
         "decision": DECISIONS[verdict.decision],
-        "change": lines(verdict.change.change_shipped).rstrip("."),
-        "sentence": lines(verdict.sentence),
+        "change": "" if told.startswith(change) else change,
+        "sentence": told,
         "next_step": lines(verdict.next_step),
     }
 
@@ -245,6 +270,7 @@ def _text(said: dict[str, object]) -> str:
 def _html(said: dict[str, object]) -> str:
     mjml = environment(escaped=True).get_template("mail.mjml.j2").render(said)
     html = mjml2html(mjml, disable_comments=False, fonts={})
+    html = html.replace('role="article"', 'role="main"', 1)  # a landmark by which screen readers jump to the text
     html = re.sub(r'(<img [^>]*style="[^"]*)height:\d+px', r"\1height:auto", html)  # else phones squash it
     size = len(html.encode())
     if size > MOST_HTML_BYTES:

@@ -25,7 +25,7 @@ from papermill.exceptions import PapermillExecutionError
 from closeloop import findings, project
 from closeloop.loop import open_week
 from closeloop.model import Findings
-from closeloop.report import NotebookError, archive, mail, manifest, page, publish
+from closeloop.report import NotebookError, archive, forked, mail, manifest, page, publish
 
 NOTEBOOKS = ("1_surface_patterns", "2_explore_causes", "3_test_change", "4_weekly_report")
 
@@ -75,9 +75,10 @@ def weekly(request: Request, say: Say) -> Path:
         check_parameters(stem, given)
     shutil.rmtree(draft, ignore_errors=True)
     (draft / STEPS).mkdir(parents=True)
-    for number, stem in enumerate(NOTEBOOKS, start=1):
-        say(f"notebook {number} of {len(NOTEBOOKS)}: {stem}")
-        execute(stem, draft / f"{stem}.ipynb", given, request.timeout_s)
+    with _surroundings(), forked.kernels(os.environ):
+        for number, stem in enumerate(NOTEBOOKS, start=1):
+            say(f"notebook {number} of {len(NOTEBOOKS)}: {stem}")
+            execute(stem, draft / f"{stem}.ipynb", given, request.timeout_s)
     say("writing page and mail")
     _write_report(draft, made_from)
     target = publish.publish(draft, request.reports / week)

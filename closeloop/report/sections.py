@@ -75,7 +75,7 @@ def changes(findings: Findings) -> Section:
     """Tell each reviewed change as a story: seen, changed, happened, how sure, what next."""
     known = {p.id: p for p in (*findings.patterns, *findings.resolved)}
     stories = [(v, known.get(v.change.pattern), _verdict_chart(v)) for v in findings.verdicts]
-    return _section("changes", findings, stories=stories, ledger=ledger(findings.verdicts))
+    return _section("changes", findings, stories=stories, ledger=ledger(findings.verdicts), closed=closed(findings))
 
 
 def upcoming(findings: Findings) -> Section:
@@ -96,6 +96,12 @@ def glossary(findings: Findings) -> Section:
 def provenance(findings: Findings) -> Section:
     """Say where the numbers come from, enough to make them again."""
     return _section("provenance", findings)
+
+
+def closed(findings: Findings) -> tuple[Verdict, ...]:
+    """Return the loops that a person has closed, the newest first, with what the log says of each."""
+    done = [v for v in findings.verdicts if v.change.decided_on and v.change.verdict]
+    return tuple(sorted(done, key=lambda v: (v.change.decided_on, v.change.id), reverse=True))
 
 
 def ledger(verdicts: Sequence[Verdict]) -> list[tuple[str, int, Estimate]]:
@@ -129,6 +135,7 @@ def verdict_alt(verdict: Verdict) -> str:
 
 
 def _section(name: str, findings: Findings, **more: object) -> Section:
+    words.speak_of(findings.currency)
     html = _templates().get_template("sections.html.j2").module
     body = getattr(html, name)(findings, **more)
     return Section(name, f'<section class="closeloop {name}" aria-labelledby="{name}">{body}</section>')

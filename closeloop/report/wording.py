@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from closeloop import words
-from closeloop.model import Estimate, Kpi, Point
+from closeloop.model import Cause, Estimate, Kpi, Point
 
 TEMPLATES = Path(__file__).parent / "template"
 CHANGE_KINDS = {
@@ -26,12 +26,16 @@ DECISIONS = {
     "too early": "Too early to tell",
     "not comparable": "Cannot be told",
 }
+ALARMS = {"mix": "The mix changed", "data": "The data changed", "hotspot": "Worse all along"}
 STATES = {
     "normal": "Within normal variation",
     "better": "Better than normal variation",
     "worse": "Worse than normal variation",
     "no data": "No data",
 }
+MOST_FOLDED, MOST_TOLD = 4, 4
+"""What a list shows at once; the rest opens at a touch, to keep the page short."""
+
 NOTHING = "No pattern stands out this week."
 
 
@@ -59,6 +63,14 @@ def lines(text: object) -> str:
     """One line: whatever breaks or controls a line becomes a space."""
     printable = "".join(c if c.isprintable() or c == words.SPACE else " " for c in str(text))
     return re.sub(" +", " ", printable).strip()
+
+
+def began(cause: Cause) -> str:
+    """The day on which a cause began, with the days between which it surely did."""
+    when = words.day(cause.onset)
+    if cause.onset_low is None or cause.onset_high is None or cause.onset_low == cause.onset_high:
+        return when
+    return f"{when} ({words.between(words.day(cause.onset_low), words.day(cause.onset_high))})"
 
 
 def once_in(p: float) -> str:
@@ -89,11 +101,15 @@ FILTERS: dict[str, Any] = {
     "once_in": once_in,
     "scale": words.scale,
     "own_week": own_week,
+    "began": began,
 }
 NAMES: dict[str, Any] = {
     "kinds": CHANGE_KINDS,
     "verdict_words": DECISIONS,
     "states": STATES,
+    "alarm_words": ALARMS,
     "nothing": NOTHING,
     "is_small": words.small,
+    "most_folded": MOST_FOLDED,
+    "most_told": MOST_TOLD,
 }

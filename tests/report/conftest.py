@@ -1,8 +1,11 @@
+import os
+import shutil
 from functools import cache
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from playwright.sync_api import sync_playwright
 
 from closeloop import findings
 from closeloop.report import page, sections
@@ -73,3 +76,39 @@ def run_notebook(tmp_path_factory):
     notebook = new.new_notebook(cells=cells)
     NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
     return notebook
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = shutil.which("chromium")
+    if path is None and os.environ.get("CI") == "true":
+        pytest.fail("Chromium is missing, and CI must have it: apt-get install chromium")
+    if path is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with sync_playwright() as play:
+        launched = play.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Open HTML in a tab of the given width; `tab.heard` is what the console and the network saw."""
+    tabs = []
+
+    def open_(html, width=390, scheme="light"):
+        path = tmp_path / "page.html"
+        path.write_text(html, encoding="utf-8")
+        tab = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+        tab.heard = []
+        tab.on("console", lambda message: tab.heard.append(message.text))
+        tab.on("pageerror", lambda error: tab.heard.append(str(error)))
+        tab.on("dialog", lambda dialog: (tab.heard.append(dialog.message), dialog.dismiss()))
+        tab.on("request", lambda request: tab.heard.append(request.url) if request.url != path.as_uri() else None)
+        tab.goto(path.as_uri())
+        tabs.append(tab)
+        return tab
+
+    yield open_
+    for tab in tabs:
+        tab.close()

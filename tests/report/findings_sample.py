@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from closeloop.model import (
+    Alarm,
     Cause,
     Change,
+    Coincidence,
     Estimate,
     Evidence,
     Findings,
@@ -174,6 +176,13 @@ causes = (
             Stage("out for delivery", 8.1, 8.4, 8.0, 8.1),
         ),
         proposal="Give FedEx's share of this lane to UPS for parcels with a promise of three days or less.",
+        onset_low=date(2026, 10, 24),
+        onset_high=date(2026, 10, 27),
+        coincidences=(
+            Coincidence("volume", date(2026, 10, 25), 1.4, "Orders a day in NV: 210 before 25 Oct 2026, 294 since."),
+        ),
+        origins=(("carrier", 0.71), ("external", 0.18), ("undecided", 0.11)),
+        earlier="An alert on no new scan for 24 hours would have caught 81 % of the missed promises.",
     ),
     Cause(
         pattern="P3F2A",
@@ -388,6 +397,21 @@ SAMPLE = Findings(
     ),
     quality=quality,
     provenance=provenance,
+    alarms=(
+        Alarm(
+            "mix",
+            "service",
+            USPS,
+            WEEK,
+            0.21,
+            0.34,
+            0.002,
+            "USPS ground carries 34.0 % of the parcels, 21.0 % before.",
+        ),
+        Alarm(
+            "hotspot", "exceptions", LANE, WEEK, 0.02, 0.05, 0.001, "This lane has twice the exceptions of its like."
+        ),
+    ),
     glossary=(
         ("Late delivery", "A parcel whose first delivery attempt came after the promised date."),
         ("Normal variation", "The range in which a metric moves from week to week when nothing has changed."),
@@ -418,6 +442,8 @@ def spoiled(record=SAMPLE):
                 stage=EVIL,
                 proposal=EVIL,
                 evidence=(Evidence(EVIL, True), Evidence(EVIL, False)),
+                coincidences=(Coincidence(EVIL, record.week, 2.0, EVIL),),
+                earlier=EVIL,
                 stages=tuple(replace(s, name=EVIL) for s in c.stages),
             )
             for c in record.causes
@@ -444,6 +470,7 @@ def spoiled(record=SAMPLE):
             for v in record.verdicts
         ),
         upcoming=tuple(replace(c, change_shipped=EVIL, owner=EVIL, scope=evil_slice) for c in record.upcoming),
+        alarms=tuple(replace(a, what=EVIL, scope=evil_slice, sentence=EVIL) for a in record.alarms),
         quality=replace(
             record.quality,
             level=EVIL,
@@ -466,6 +493,7 @@ NOTHING = replace(
     verdicts=(),
     upcoming=(),
     decisions=(),
+    alarms=(),
     kpis=(),
     glossary=(),
     quality=Quality(

@@ -1,16 +1,15 @@
 """What only a browser can tell: that a page fits, asks for nothing and names its pictures."""
 
-import base64
-import os
-import shutil
 from dataclasses import replace
+from email import message_from_bytes, policy
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from closeloop.report import mail, page
+from closeloop.report import archive, mail, page
 
+from . import weekly_sample
+from .browsing import breaches, drawn, overflow
 from .findings_sample import HOSTILE, NOTHING, SAMPLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore:Glyph")]
@@ -36,43 +35,15 @@ CONTRASTS = """() => {
 
 
 @pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium")
-    if path is None and os.environ.get("CI") == "true":
-        pytest.fail("Chromium is missing, and CI must have it: apt-get install chromium")
-    if path is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def opened(browser, tmp_path):
-    """Open HTML in a tab of the given width; `tab.heard` is what the console and the network saw."""
-    tabs = []
-
-    def open_(html, width=390, scheme="light"):
-        path = tmp_path / "page.html"
-        path.write_text(html, encoding="utf-8")
-        tab = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
-        tab.heard = []
-        tab.on("console", lambda message: tab.heard.append(message.text))
-        tab.on("pageerror", lambda error: tab.heard.append(str(error)))
-        tab.on("dialog", lambda dialog: (tab.heard.append(dialog.message), dialog.dismiss()))
-        tab.on("request", lambda request: tab.heard.append(request.url) if request.url != path.as_uri() else None)
-        tab.goto(path.as_uri())
-        tabs.append(tab)
-        return tab
-
-    yield open_
-    for tab in tabs:
-        tab.close()
-
-
-def overflow(tab):
-    return tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+def looked_at(tmp_path_factory):
+    """What people open after a weekly run."""
+    folder = weekly_sample.report(tmp_path_factory.getbasetemp())
+    eml = message_from_bytes((folder / "mail.eml").read_bytes(), policy=policy.default)
+    return {
+        "page": (folder / "page.html").read_text(encoding="utf-8"),
+        "mail": drawn(eml),
+        "archive": archive.write(folder.parent).read_text(encoding="utf-8"),
+    }
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -88,6 +59,32 @@ def test_a_page_fits_and_asks_for_nothing(opened, page_of, findings, width):
     assert all(tab.evaluate(NAMES))
     ids = tab.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(ids) == len(set(ids)) or findings not in (SAMPLE, NOTHING)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("name", ["page", "mail", "archive"])
+def test_axe_finds_nothing_in_a_weekly_run(opened, looked_at, name, width, scheme):
+    tab = opened(looked_at[name], width, scheme)
+    tab.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+    assert breaches(tab) == []
+    assert overflow(tab) <= 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("findings", [SAMPLE, NOTHING, HOSTILE], ids=["sample", "nothing", "hostile"])
+def test_axe_finds_nothing_in_other_weeks(opened, page_of, findings, scheme):
+    written = mail.compose(findings, "ops@juniper.example", ["ann@juniper.example"], None)
+    for html in (page_of(findings), drawn(written)):
+        tab = opened(html, 360, scheme)
+        assert breaches(tab) == []
+
+
+def test_axe_would_find_what_is_planted(opened, page_of):
+    spoilt = page_of(SAMPLE).replace('lang="en"', "")
+    spoilt = spoilt.replace("</main>", '<p style="color:#bbb">pale</p><img src="data:image/gif;base64,R0"></main>')
+    found = {rule for rule, _ in breaches(opened(spoilt, 360))}
+    assert {"html-has-lang", "color-contrast", "image-alt"} <= found
 
 
 def test_a_run_notebook_fits_too(opened, run_notebook):
@@ -127,13 +124,7 @@ def test_no_chart_is_cut_in_print(opened, page_of):
 
 
 def test_a_mail_fits_a_phone_and_shows_its_pictures(opened):
-    message = mail.compose(SAMPLE, "ops@juniper.example", ["ann@juniper.example"], None)
-    html = message.get_body(("html",)).get_content()
-    for part in message.walk():
-        if part["Content-ID"]:
-            picture = base64.b64encode(part.get_payload(decode=True)).decode()
-            html = html.replace("cid:" + part["Content-ID"].strip("<>"), f"data:image/png;base64,{picture}")
-    tab = opened(html)
+    tab = opened(drawn(mail.compose(SAMPLE, "ops@juniper.example", ["ann@juniper.example"], None)))
     assert overflow(tab) <= 0
     assert [heard for heard in tab.heard if not heard.startswith("data:")] == []
     assert all(tab.evaluate(NAMES))

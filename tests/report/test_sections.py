@@ -1,12 +1,13 @@
 import html as html_text
 import re
 from dataclasses import replace
+from datetime import date
 from itertools import pairwise
 
 import pytest
 
 from closeloop import words
-from closeloop.model import Estimate
+from closeloop.model import Estimate, Slice
 from closeloop.report import sections
 
 from .conftest import SECTIONS, section
@@ -114,6 +115,61 @@ def test_a_change_is_told_as_a_story_in_order():
     assert places == sorted(places)
     assert "Cannot be told" in text
     assert "Written down two days after it was shipped." in text
+
+
+def test_a_cause_tells_since_when_what_else_changed_and_what_would_have_seen_it_first():
+    text = read(section("causes", SAMPLE))
+    for part in (
+        "Points to carrier 71 %, external 18 %, undecided 11 %. Step: in transit",
+        "Began 26 Oct 2026 (95 % interval 24 Oct 2026 to 27 Oct 2026)",
+        "Changed about then Orders a day in NV: 210 before 25 Oct 2026, 294 since.",
+        "Seen first by An alert on no new scan for 24 hours would have caught 81 %",
+        "Began 5 Nov 2026; a recent change may be behind it Changed about then Nothing else that this data shows.",
+    ):
+        assert part in text
+    assert text.count("Seen first by") == 1
+
+
+def test_closed_loops_are_listed_newest_first_with_what_the_log_says():
+    assert "Loops closed" not in read(section("changes", SAMPLE))
+    effects = (Estimate(-0.5, -0.7, -0.2), None)
+    done = [
+        replace(v, change=replace(v.change, verdict=v.decision, decided_on=date(2026, 11, day), estimate=effect))
+        for v, day, effect in zip(SAMPLE.verdicts, (17, 18), effects, strict=True)
+    ]
+    text = read(sections.changes(replace(SAMPLE, verdicts=(*done, portal_verdict))))
+    table = text[text.index("Loops closed so far (2)") :]
+    assert table.index("C0008: Padded mailers") < table.index("C0007: Release portal orders")
+    assert "18 Nov 2026 Cannot be told not measured not counted" in table
+    assert "17 Nov 2026 Improved −50 % (95 % interval −70 % to −20 %) on Waiting in Ready to Ship" in table
+    assert "37 orders waiting over a working day (95 % interval 29 to 45)" in table
+
+
+def test_what_deserves_a_look_though_nothing_rose_is_told_by_kind():
+    text = read(section("patterns", SAMPLE))
+    told = text[text.index("Worth a look, though nothing rose (2)") :]
+    assert "The mix changed: USPS ground carries 34.0 % of the parcels, 21.0 % before." in told
+    assert "Worse all along: This lane has twice the exceptions of its like." in told
+    assert "Worth a look" not in read(section("patterns", NOTHING))
+
+
+def test_long_lists_open_at_a_touch_and_lose_nothing():
+    many = tuple(Slice.of([("dest_state", f"S{i:02d}")]) for i in range(9))
+    html = sections.patterns(replace(SAMPLE, patterns=(replace(lane, folded=many),))).html
+    assert all(f"dest_state = S{i:02d}" in html for i in range(9))
+    assert "and 5 more" in html
+    assert html.index("dest_state = S03") < html.index("and 5 more") < html.index("dest_state = S04")
+
+
+def test_every_pattern_and_verdict_names_the_notebook_that_it_comes_from():
+    assert section("patterns", SAMPLE).html.count('href="2_explore_causes.ipynb"') == len(SAMPLE.patterns)
+    assert section("changes", SAMPLE).html.count('href="3_test_change.ipynb"') == len(SAMPLE.verdicts)
+
+
+def test_money_is_told_in_the_currency_of_the_findings():
+    told = sections.patterns(replace(SAMPLE, currency="EUR")).html
+    assert "+€1,012 above the reference price" in told
+    assert "+$1,012 above the reference price" in sections.patterns(SAMPLE).html
 
 
 def test_the_ledger_adds_all_comparable_changes_not_only_the_winners():

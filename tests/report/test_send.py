@@ -1,6 +1,7 @@
 """Sending: to a real SMTP server on this machine, each mail at most once, and never around TLS."""
 
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -292,6 +293,8 @@ def test_the_example_configuration_is_valid_and_holds_no_secret():
         ({"recipients": [{"to": ANN, "slice": "warehose = NJ"}]}, "did you mean 'warehouse'"),
         ({"recipients": [{"to": ANN, "slice": "NJ"}]}, "dimension = value"),
         ({"unsubscribe": "http://juniper.example"}, "https address"),
+        ({"unsubscribe": ["mailto:a@b.example", "https://juniper.example/stop"]}, r"write \{recipient\} into it"),
+        ({"unsubscribe": ["https://juniper.example/{recipient}>,<x"]}, "https address"),
         ({"owner": ""}, "missing owner"),
     ],
 )
@@ -346,7 +349,19 @@ def test_each_recipient_has_a_message_id_that_stays_until_the_report_changes():
 
 def test_list_unsubscribe_is_there_where_configured():
     base = mail.compose(NOTHING, "ops@juniper.example", [], None)
-    with_it = mail.addressed(base, ANN, "mailto:ann@juniper.example?subject=stop")
+    with_it = mail.addressed(base, ANN, ["mailto:ann@juniper.example?subject=stop"])
     assert with_it["List-Unsubscribe"] == "<mailto:ann@juniper.example?subject=stop>"
     assert with_it["To"] == ANN
+    assert "List-Unsubscribe-Post" not in with_it, "there is no one click without an https address"
     assert "List-Unsubscribe" not in mail.addressed(base, ANN)
+
+
+def test_one_click_ends_the_mail_of_the_one_who_clicked(tmp_path):
+    long = "https://reports.juniper.example/a/long/way/to/the/list/of/those/who/get/the/weekly/report/stop?who={recipient}"
+    read = configured(tmp_path, unsubscribe=[long, "mailto:ann@juniper.example"])
+    base = mail.compose(NOTHING, "ops@juniper.example", [], None)
+    sent = mail.addressed(base, "Bob <bob+week@juniper.example>", read.unsubscribe).as_bytes()
+    header = re.search(rb"(?m)^List-Unsubscribe: (.*(?:\r\n[ \t].*)*)\r\n", sent)[1].replace(b"\r\n", b"").decode()
+    who = long.replace("{recipient}", "bob%2Bweek%40juniper.example")
+    assert header.split() == [f"<{who}>,", "<mailto:ann@juniper.example>"]
+    assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in sent
