@@ -26,6 +26,9 @@ QUARANTINE = (
 )
 """Makes the table into which `build` puts the rows that it cannot use."""
 
+CARRIED = "CREATE OR REPLACE TEMP TABLE carried (_file VARCHAR, _row BIGINT)"
+"""Makes the table of the file rows that some SELECT carried over, be they used or set aside."""
+
 EMAIL = r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"
 
 UNREADABLE = "the line does not have the columns of its file"
@@ -37,6 +40,7 @@ def build(con: duckdb.DuckDBPyConnection, source: Source) -> tuple[TableCount, .
     Always rows in = rows used + rows quarantined. Raises ValueError when a SELECT fails.
     """
     selects = dict(source.selects)
+    con.execute(CARRIED)
     return tuple(_build_table(con, source, table, selects.get(table.name)) for table in TABLES)
 
 
@@ -50,6 +54,7 @@ def _build_table(con: duckdb.DuckDBPyConnection, source: Source, table: Table, s
         f"INSERT INTO quarantine SELECT '{table.name}', _file, _row, fault.column_name, fault.value,"
         " fault.rule, fault.mend FROM typed WHERE fault IS NOT NULL"
     )
+    con.execute("INSERT INTO carried SELECT DISTINCT _file, _row FROM staged")
     names = ", ".join(column.name for column in table.columns)
     con.execute(
         f'CREATE OR REPLACE TABLE "{table.name}" AS SELECT {names}, _file, _row FROM typed WHERE fault IS NULL'
