@@ -12,6 +12,9 @@ from closeloop.tables import MEND, SQL_TYPE, TABLES, Column, Kind, Table
 OFFSET = r"(:\d{2}(?:\.\d+)?) ?([+-]\d{2}):?(\d{2})$"
 """A UTC offset written without a colon, as Shopify does: 09:14:20 -0500."""
 
+YEARS = (1980, 2100)
+"""Times from the first up to the second year: others are typing errors, or stand for 'never'."""
+
 UNSOUND: dict[Kind, str] = {
     "instant": "NOT isfinite({0})",
     "date": "NOT isfinite({0})",
@@ -159,6 +162,9 @@ def _column_cases(column: Column, given: bool) -> list[tuple[str, str, str, str]
         cases.append(
             (wrong, name, f"not {'an' if column.kind == 'instant' else 'a'} {column.kind}", MEND[column.kind])
         )
+    if column.kind in ("instant", "date"):
+        rule, mend = f"lies outside {YEARS[0]} to {YEARS[1] - 1}", "correct the year, or leave it empty"
+        cases.append((f"NOT ({name} >= '{YEARS[0]}-01-01' AND {name} < '{YEARS[1]}-01-01')", name, rule, mend))
     if column.required:
         cases.append((f"{name} IS NULL", name, "is missing", f"fill it in: {column.meaning}"))
     if column.at_least is not None:
