@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from closeloop import cli_ask, cli_log, cli_report
+from closeloop import cli_ask, cli_check, cli_log, cli_report
 from closeloop.cli_report import DATA, EXIT_CODES, SOURCE, absolute, shown
 
 
@@ -34,6 +34,7 @@ def demo(folder: Path, weeks: int, orders_per_week: int, seed: int) -> None:
 
 
 for command in (
+    cli_check.check,
     cli_report.weekly,
     cli_report.mail,
     cli_report.reproduce,
@@ -43,32 +44,6 @@ for command in (
     cli_ask.early,
 ):
     cli.add_command(command)
-
-
-@cli.command()
-@SOURCE
-@DATA
-def check(source: str, data: str) -> None:
-    """Say what was read, matched and set aside, and what the files can tell."""
-    from closeloop.loop import open_week
-
-    loop = open_week(source, "", absolute(data))
-    quality = loop.quality
-    click.echo(f"{loop.source.title}: level {quality.level}")
-    for count in quality.counts:
-        click.echo(
-            f"  {count.table}: {count.rows_in:,} rows, {count.rows_used:,} used, {count.rows_quarantined:,} set aside"
-        )
-    for row in quality.quarantined:
-        where = f"{row.file} row {row.row}, {row.column or row.table}"
-        click.echo(f"  set aside {row.count:,}: {where} = {row.value!r} {row.rule}; {row.mend}")
-    for heading, lines in (
-        ("can tell", quality.can_say),
-        ("cannot tell", quality.cannot_say),
-        ("note", quality.notes),
-    ):
-        for line in lines:
-            click.echo(f"  {heading}: {line}")
 
 
 @cli.command()

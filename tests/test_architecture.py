@@ -14,7 +14,7 @@ ORDER = (
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
     "triggers", "coincidences", "comparisons", "origins", "causes",
     "changes", "impact", "review", "findings", "summary", "simulate", "loop",
-    "pictures", "charts", "report", "cli_report", "cli_log", "cli_ask", "cli",
+    "check", "pictures", "charts", "report", "cli_report", "cli_check", "cli_log", "cli_ask", "cli",
 )  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")

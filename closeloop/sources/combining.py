@@ -18,17 +18,21 @@ from closeloop.tables import ORDER_LINES, ORDERS, RETURNS, SHIPMENTS, TABLES, TI
 SAME_ORDER_DAYS = 2
 """Two systems stamp one order within minutes; days apart, equal numbers are two orders of two shops."""
 
+EXAMPLES = 3
+"""References to nothing that are shown."""
+
 MERGED = ("is in another file too", "nothing to mend: the fuller row was used, its gaps filled from this one")
 FOREIGN = ("is another order in another file", "put a prefix before the numbers of one shop, in its orders.sql")
 REPEATED = ("is told by another file too", "nothing to mend: the file with the fuller rows was used")
 
 
 class Match(NamedTuple):
-    """How many rows of one kind found what they refer to."""
+    """How many rows of one kind found what they refer to, and the first references that are to nothing."""
 
     what: str
     found: int
     total: int
+    examples: tuple[str, ...] = ()
 
 
 def gather(con: duckdb.DuckDBPyConnection, piece: Source, rank: int) -> None:
@@ -55,23 +59,26 @@ def combine(con: duckdb.DuckDBPyConnection) -> None:
 
 def matches(con: duckdb.DuckDBPyConnection, schema: str = "") -> tuple[Match, ...]:
     """Return how many parcels, returns and tickets found their order, and scanned parcels their label."""
-    known = f"(SELECT order_id FROM {schema}orders)"
+    orders, parcels = f"SELECT order_id FROM {schema}orders", f"SELECT shipment_id FROM {schema}shipments"
+    scanned = f"(SELECT DISTINCT shipment_id FROM {schema}tracking_events)"
     asked = (
-        ("parcels with their order", f"order_id IN {known}", f"{schema}shipments"),
-        (
-            "scanned parcels with their label",
-            f"shipment_id IN (SELECT shipment_id FROM {schema}shipments)",
-            f"(SELECT DISTINCT shipment_id FROM {schema}tracking_events)",
-        ),
-        ("returned items with their order", f"order_id IN {known}", f"{schema}returns"),
-        ("tickets with their order", f"order_id IN {known}", f"{schema}tickets"),
+        ("parcels with their order", "order_id", orders, f"{schema}shipments"),
+        ("scanned parcels with their label", "shipment_id", parcels, scanned),
+        ("returned items with their order", "order_id", orders, f"{schema}returns"),
+        ("tickets with their order", "order_id", orders, f"{schema}tickets"),
     )
-    found: list[Match] = []
-    for what, condition, rows in asked:
-        row = con.execute(f"SELECT count(*) FILTER ({condition}), count(*) FROM {rows}").fetchone() or (0, 0)
-        if row[1]:
-            found.append(Match(what, int(row[0]), int(row[1])))
-    return tuple(found)
+    return tuple(match for one in asked if (match := _match(con, *one)).total)
+
+
+def _match(con: duckdb.DuckDBPyConnection, what: str, column: str, known: str, rows: str) -> Match:
+    found, total = con.execute(
+        f"SELECT count(*) FILTER ({column} IN ({known})), count(*) FROM {rows}"
+    ).fetchone() or (0, 0)
+    lost = con.execute(
+        f"SELECT coalesce({column}, '') AS reference FROM {rows} WHERE {column} IS NULL OR {column} NOT IN ({known})"
+        f" GROUP BY 1 ORDER BY 1 LIMIT {EXAMPLES}"
+    ).fetchall()
+    return Match(what, int(found), int(total), tuple(str(reference) for (reference,) in lost))
 
 
 def _name_orders(con: duckdb.DuckDBPyConnection) -> None:

@@ -10,7 +10,7 @@ import duckdb
 
 from closeloop import project
 from closeloop.model import Quarantine, TableCount
-from closeloop.sources import combining, reading, staging
+from closeloop.sources import accounts, combining, reading, staging
 from closeloop.sources.combining import Match
 from closeloop.sources.source import Source
 from closeloop.tables import TABLES
@@ -86,6 +86,7 @@ def _build(source: Source, draft: Path) -> None:
         con.execute(staging.QUARANTINE)
         con.execute(f"CREATE TABLE part_counts {COUNTS.format('part VARCHAR, ')}")
         con.execute("CREATE TABLE assumed (said VARCHAR)")
+        con.execute(accounts.FILES_READ)
         for rank, piece in enumerate(source.pieces):
             _build_piece(con, piece, rank)
         combining.combine(con)
@@ -99,6 +100,7 @@ def _build_piece(con: duckdb.DuckDBPyConnection, piece: Source, rank: int) -> No
     counts = list(staging.build(con, piece))
     combining.gather(con, piece, rank)
     rejected = reading.rejected_lines(con)
+    accounts.record_files(con, piece)
     staging.add_rejected(con, rejected)
     counts.append(TableCount(UNREADABLE, len(rejected), 0, len(rejected)))
     first = rank * 100

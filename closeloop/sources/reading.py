@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from closeloop.sources import encoding
+from closeloop.sources import encoding, workbook
 from closeloop.sources.source import Source, SourceFile
 
 CSV_OPTIONS = (
@@ -16,6 +16,7 @@ CSV_OPTIONS = (
     " sample_size=20480, max_line_size=8388608"
 )
 JSON_OPTIONS = "maximum_object_size=268435456"
+EXCEL = ".xlsx"
 DELIMITERS = (",", ";", "\t", "|")
 HEADER_CHARACTERS = 100_000
 
@@ -40,11 +41,19 @@ def read_files(con: duckdb.DuckDBPyConnection, source: Source) -> tuple[str, ...
 
 
 def paths_of(source: Source, file: SourceFile) -> list[Path]:
-    """Return the files that a path or pattern of `source.yml` names, by name."""
+    """Return the files that a path or pattern of `source.yml` names, by name.
+
+    A pattern of CSV files names the workbooks of that name too, such as orders_may.xlsx for orders*.csv, unless
+    the same file is there as CSV.
+    """
     if not set("*?[") & set(file.path):
         path = source.folder / file.path
         return [path] if path.is_file() else []
-    return sorted(path for path in source.folder.glob(file.path) if path.is_file())
+    found = {path for path in source.folder.glob(file.path) if path.is_file()}
+    if file.format == "csv" and file.path.endswith(".csv"):
+        books = source.folder.glob(file.path.removesuffix(".csv") + EXCEL)
+        found |= {path for path in books if path.is_file() and path.with_suffix(".csv") not in found}
+    return sorted(found)
 
 
 def rejected_lines(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str, str]]:
@@ -56,11 +65,21 @@ def _read_all(con: duckdb.DuckDBPyConnection, file: SourceFile, paths: list[Path
     said: list[str] = []
     con.execute(f'CREATE OR REPLACE TEMP TABLE "{file.name}" AS {_empty_sql(file)}')
     for path in paths:
-        copy, assumed = (path, "") if file.format == "parquet" else encoding.as_utf8(path, scratch)
+        copy, assumed = _plain_copy(file, path, scratch)
         said += [assumed] if assumed else []
         _read(con, file, path, copy)
         _append(con, file, alone=len(paths) == 1 and not file.may_lack)
     return said
+
+
+def _plain_copy(file: SourceFile, path: Path, scratch: Path) -> tuple[Path, str]:
+    if file.format == "parquet":
+        return path, ""
+    return workbook.as_csv(path, file.sheet, scratch) if _is_excel(path) else encoding.as_utf8(path, scratch)
+
+
+def _is_excel(path: Path) -> bool:
+    return path.suffix.lower() == EXCEL
 
 
 def _append(con: duckdb.DuckDBPyConnection, file: SourceFile, *, alone: bool) -> None:
@@ -101,10 +120,10 @@ def _read(con: duckdb.DuckDBPyConnection, file: SourceFile, path: Path, copy: Pa
 
 
 def _read_columns(con: duckdb.DuckDBPyConnection, file: SourceFile, path: Path, copy: Path) -> None:
-    reader = "read_parquet($path)" if file.format == "parquet" else _csv_reader(file, copy)
+    reader = "read_parquet($path)" if file.format == "parquet" else _csv_reader(file, copy, path)
+    row = "* EXCLUDE (_row), _row::BIGINT" if _is_excel(path) else "*, row_number() OVER ()"
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE one_file AS SELECT *, $name AS _file, row_number() OVER () AS _row"
-        f" FROM {reader}",
+        f"CREATE OR REPLACE TEMP TABLE one_file AS SELECT {row} AS _row, $name AS _file FROM {reader}",
         {"path": str(copy), "name": path.name},
     )
     if file.format != "parquet":
@@ -118,11 +137,12 @@ def _read_columns(con: duckdb.DuckDBPyConnection, file: SourceFile, path: Path, 
         con.execute("DROP TABLE reject_errors; DROP TABLE reject_scans")
 
 
-def _csv_reader(file: SourceFile, copy: Path) -> str:
+def _csv_reader(file: SourceFile, copy: Path, path: Path) -> str:
     """Amazon's tab-separated files do not quote; everything else quotes as RFC 4180 says."""
     if file.format == "tsv":
         return f"read_csv($path, delim='\t', quote='', escape='', {CSV_OPTIONS})"
-    return f"read_csv($path, delim='{_delimiter(copy)}', quote='\"', escape='\"', {CSV_OPTIONS})"
+    delimiter = "," if _is_excel(path) else _delimiter(copy)
+    return f"read_csv($path, delim='{delimiter}', quote='\"', escape='\"', {CSV_OPTIONS})"
 
 
 def _delimiter(copy: Path) -> str:

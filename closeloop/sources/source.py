@@ -13,7 +13,7 @@ import yaml
 
 from closeloop import tables
 
-FORMATS = ("csv", "json", "parquet", "jsonl", "tsv")
+FORMATS = ("csv", "json", "parquet", "jsonl", "tsv", "xlsx")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -22,7 +22,7 @@ class SourceFile:
     """One file of a source, or all files of one pattern such as `orders_*.csv`.
 
     `may_lack` are the columns that are read as empty where the file has none of that name; `records` is the
-    list within a JSON envelope that holds the rows.
+    list within a JSON envelope that holds the rows; `sheet` is the sheet of a workbook, the first if left out.
     """
 
     name: str
@@ -31,6 +31,7 @@ class SourceFile:
     optional: bool = False
     records: str = ""
     may_lack: tuple[str, ...] = ()
+    sheet: str = ""
 
     @property
     def is_json(self) -> bool:
@@ -194,9 +195,8 @@ def _file(path: Path, name: str, kind: str, spec: dict[str, Any]) -> SourceFile:
     if unknown := sorted(set(spec) - known):
         raise ValueError(f"{path}: files.{name}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
     lacking = tuple(spec.get("may_lack", ()))
-    return SourceFile(
-        name, str(spec["path"]), kind, bool(spec.get("optional", False)), str(spec.get("records", "")), lacking
-    )
+    optional, texts = bool(spec.get("optional", False)), [str(spec.get(key, "")) for key in ("records", "sheet")]
+    return SourceFile(name, str(spec["path"]), kind, optional, texts[0], lacking, texts[1])
 
 
 def _selects(where: Path) -> tuple[tuple[str, str], ...]:

@@ -12,6 +12,9 @@ from closeloop.tables import MEND, SQL_TYPE, TABLES, Column, Kind, Table
 OFFSET = r"(:\d{2}(?:\.\d+)?) ?([+-]\d{2}):?(\d{2})$"
 """A UTC offset written without a colon, as Shopify does: 09:14:20 -0500."""
 
+YEARS = (1980, 2100)
+"""Times from the first up to the second year: others are typing errors, or stand for 'never'."""
+
 UNSOUND: dict[Kind, str] = {
     "instant": "NOT isfinite({0})",
     "date": "NOT isfinite({0})",
@@ -26,6 +29,9 @@ QUARANTINE = (
 )
 """Makes the table into which `build` puts the rows that it cannot use."""
 
+CARRIED = "CREATE OR REPLACE TEMP TABLE carried (_file VARCHAR, _row BIGINT)"
+"""Makes the table of the file rows that some SELECT carried over, be they used or set aside."""
+
 EMAIL = r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"
 
 UNREADABLE = "the line does not have the columns of its file"
@@ -37,6 +43,7 @@ def build(con: duckdb.DuckDBPyConnection, source: Source) -> tuple[TableCount, .
     Always rows in = rows used + rows quarantined. Raises ValueError when a SELECT fails.
     """
     selects = dict(source.selects)
+    con.execute(CARRIED)
     return tuple(_build_table(con, source, table, selects.get(table.name)) for table in TABLES)
 
 
@@ -50,6 +57,7 @@ def _build_table(con: duckdb.DuckDBPyConnection, source: Source, table: Table, s
         f"INSERT INTO quarantine SELECT '{table.name}', _file, _row, fault.column_name, fault.value,"
         " fault.rule, fault.mend FROM typed WHERE fault IS NOT NULL"
     )
+    con.execute("INSERT INTO carried SELECT DISTINCT _file, _row FROM staged")
     names = ", ".join(column.name for column in table.columns)
     con.execute(
         f'CREATE OR REPLACE TABLE "{table.name}" AS SELECT {names}, _file, _row FROM typed WHERE fault IS NULL'
@@ -154,6 +162,9 @@ def _column_cases(column: Column, given: bool) -> list[tuple[str, str, str, str]
         cases.append(
             (wrong, name, f"not {'an' if column.kind == 'instant' else 'a'} {column.kind}", MEND[column.kind])
         )
+    if column.kind in ("instant", "date"):
+        rule, mend = f"lies outside {YEARS[0]} to {YEARS[1] - 1}", "correct the year, or leave it empty"
+        cases.append((f"NOT ({name} >= '{YEARS[0]}-01-01' AND {name} < '{YEARS[1]}-01-01')", name, rule, mend))
     if column.required:
         cases.append((f"{name} IS NULL", name, "is missing", f"fill it in: {column.meaning}"))
     if column.at_least is not None:

@@ -50,7 +50,7 @@ def test_another_folder_can_be_given(tmp_path: Path) -> None:
         ({"timezone": "America"}, r"source\.yml: timezone 'America' is not an IANA zone"),
         ({"timezone": "../../etc/passwd"}, r"timezone '\.\./\.\./etc/passwd' is not an IANA zone"),
         ({"working_days": "[Mon, Tues]"}, r"source\.yml: working_days has 'Tues'; allowed: Mon, Tue"),
-        ({"files": "{orders_file: orders.xlsx}"}, r"files\.orders_file: format 'xlsx'; allowed: csv, json, parquet"),
+        ({"files": "{orders_file: orders.pdf}"}, r"files\.orders_file: format 'pdf'; allowed: csv, json, parquet"),
         ({"files": "{my-orders: orders.csv}"}, r"files\.my-orders: a name is letters, digits and _"),
         ({"files": "{orders_file: {format: csv}}"}, r"files\.orders_file: .*path"),
         ({"files": "[orders.csv]"}, r"source\.yml: files"),

@@ -1,0 +1,204 @@
+"""The words of a check, for a terminal of 60 to 96 columns."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from closeloop import metrics
+from closeloop.check.looking import AnyMetric, Checked, Given, Wanting
+from closeloop.cube import MIN_TOTAL
+from closeloop.model import TimeMetric
+from closeloop.sources.accounts import Fault, FileCount
+from closeloop.sources.levels import LEVELS
+from closeloop.tables import TABLES
+
+WIDEST, NARROWEST = 96, 60
+CODES_SHOWN = 5
+
+
+def lines(found: Checked) -> Iterator[str]:
+    """Give the whole account, line by line."""
+    source = found.source
+    yield f"{source.title}: {_held(found)}"
+    yield from _wrapped(f"Files in {source.folder}; times without an offset are read in {source.timezone}.")
+    sections = (
+        ("READ", _read(found)),
+        ("TABLES", _tables(found)),
+        ("MATCHED", _matched(found)),
+        ("SET ASIDE", _set_aside(found)),
+        ("LEVELS", _levels(found)),
+        (f"METRICS ({sum(not one.thin for one in found.given)} of {len(metrics.EVERY)})", _given(found.given)),
+        ("ONE MORE FILE", _files_to_come(found.files_to_come)),
+        ("ONE MORE COLUMN", _columns_to_come(found.columns_to_come)),
+        ("TO KNOW", _notes(found)),
+    )
+    for heading, body in sections:
+        text = list(body)
+        if text:
+            yield ""
+            yield heading
+            yield from text
+
+
+def _held(found: Checked) -> str:
+    return f"level {' '.join(level.code for level in found.held)}" if found.held else "no level yet"
+
+
+def _read(found: Checked) -> Iterator[str]:
+    several = len({file.part for file in found.files}) > 1
+    names = [f"{file.part}/{file.file}" if several else file.file for file in found.files]
+    wide = max((len(name) for name in names), default=0)
+    for name, file in zip(names, found.files, strict=True):
+        yield f"  {name:<{wide}}  {file.rows:>11,} rows{_left_out(file)}"
+    for count in found.counts:
+        if count.table == "unreadable lines" and count.rows_in:
+            yield from _wrapped(f"and {count.rows_in:,} lines that are no rows of their file; see SET ASIDE")
+    if any(file.left_out and not file.only_looked_up for file in found.files):
+        yield from _wrapped("Left out: rows that no SELECT takes, or that its GROUP BY folds into another row.")
+    yield from (f"  {text}" for said in found.assumed for text in _wrapped(said, ""))
+
+
+def _left_out(file: FileCount) -> str:
+    if file.only_looked_up:
+        return "; only looked up by the others"
+    return f"; {file.left_out:,} left out, the first is row {file.first_left_out:,}" if file.left_out else ""
+
+
+def _tables(found: Checked) -> Iterator[str]:
+    days = {span.table: f"{span.first} to {span.last}" for span in found.spans}
+    present = [count for count in found.counts if count.rows_in and count.table != "unreadable lines"]
+    yield f"  {'':<16}{'rows':>11}{'used':>11}{'set aside':>11}"
+    for one in present:
+        row = f"  {one.table:<16}{one.rows_in:>11,}{one.rows_used:>11,}{one.rows_quarantined:>11,}"
+        yield f"{row}  {days.get(one.table, '')}".rstrip()
+    kinds = ", ".join(f"{n:,} {what}" for what, n in found.shape)
+    yield from _wrapped(f"Among the shipments: {kinds}.") if kinds else ()
+
+
+def _matched(found: Checked) -> Iterator[str]:
+    wide = max((len(match.what) for match in found.matches), default=0)
+    for match in found.matches:
+        yield f"  {match.what:<{wide}}  {_share(match.found, match.total):>7}  {match.found:,} of {match.total:,}"
+        yield from _wrapped(f"not found: {', '.join(map(shown, match.examples))}", "      ") if match.examples else ()
+    if any(table == "tracking_events" and used for table, used in _used(found)):
+        yield from _codes(found)
+
+
+def _used(found: Checked) -> list[tuple[str, int]]:
+    return [(count.table, count.rows_used) for count in found.counts]
+
+
+def _codes(found: Checked) -> Iterator[str]:
+    if not found.codes:
+        yield "  every tracking code is known"
+        return
+    named = ", ".join(f"{shown(code)} on {n:,} scans" for code, n in found.codes[:CODES_SHOWN])
+    more = f" and {len(found.codes) - CODES_SHOWN} more" if len(found.codes) > CODES_SHOWN else ""
+    yield from _wrapped(
+        f"unknown tracking codes: {named}{more}. They are kept, and count neither as a step nor as an exception;"
+        " to use them, add them to the vocabulary that source.yml names."
+    )
+
+
+def _set_aside(found: Checked) -> Iterator[str]:
+    if not found.faults:
+        yield "  nothing: every row is used"
+    for fault in sorted(found.faults, key=lambda one: (one.harmless, -one.rows)):
+        yield from _fault(fault)
+
+
+def _fault(fault: Fault) -> Iterator[str]:
+    rows = "row" if fault.rows == 1 else "rows"
+    yield from _wrapped(f"{fault.rows:,} {rows} of {fault.table}: {_broken(fault)}")
+    if not fault.harmless:
+        yield from _examples(fault)
+        yield from _wrapped(f"to mend: {fault.mend}", "      ")
+
+
+def _examples(fault: Fault) -> Iterator[str]:
+    wide = max(len(f"{one.file} row {one.row:,}") for one in fault.examples)
+    for one in fault.examples:
+        value = f"{fault.column} = {shown(one.value)}" if fault.column and one.value else shown(one.value)
+        yield f"      {f'{one.file} row {one.row:,}':<{wide}}  {value if one.value else ''}".rstrip()
+
+
+def _broken(fault: Fault) -> str:
+    return fault.rule if not fault.column or fault.rule.startswith(fault.column) else f"{fault.column} {fault.rule}"
+
+
+def _levels(found: Checked) -> Iterator[str]:
+    for level in LEVELS:
+        mark = "have" if level in found.held else "-"
+        gives = f": {level.gives}" if level in found.held else ""
+        yield from _wrapped(f"{level.code}  {mark:<4}  {level.named}{gives}", "  ", "            ")
+
+
+def _given(given: Sequence[Given]) -> Iterator[str]:
+    by_level = sorted((one for one in given if not one.thin), key=lambda one: one.metric.level)
+    for code, those in groupby(by_level, key=lambda one: one.metric.level):
+        yield from _wrapped(f"{code}  {_labels(one.metric for one in those)}", "  ", "      ")
+    thin = sorted((one for one in given if one.thin), key=_few)
+    if thin:
+        yield "  There, but not for the weekly report, which begins at 30 a week and needs some weeks:"
+        for few, those in groupby(thin, key=_few):
+            yield from _wrapped(f"{few}: {_labels(one.metric for one in those)}", "      ", "        ")
+
+
+def _files_to_come(wanting: Iterable[Wanting]) -> Iterator[str]:
+    for one in wanting:
+        if one.level:
+            yield from _wrapped(f"{one.level.code}  {one.level.files}", "  ", "      ")
+            yield from _wrapped(f"would tell {one.level.gives}", "      ")
+            yield from _wrapped(f"opens: {_labels(one.opens)}", "      ", "        ") if one.opens else ()
+
+
+def _columns_to_come(wanting: Iterable[Wanting]) -> Iterator[str]:
+    for one in wanting:
+        yield from _wrapped(" and ".join(map(_meant, one.columns)), "  ", "      ")
+        yield from _wrapped(f"opens: {_labels(one.opens)}", "      ", "        ")
+
+
+def _meant(column: str) -> str:
+    table, _, name = column.partition(".")
+    meaning = next((one.column(name).meaning for one in TABLES if one.name == table), "")
+    return f"{column} ({meaning})" if meaning else column
+
+
+def _few(given: Given) -> str:
+    if not given.weeks:
+        return f"no row counts, for lack of {' and '.join(given.empty)}" if given.empty else "no row counts"
+    if given.in_a_week < MIN_TOTAL:
+        return f"about {given.in_a_week:,.0f} a week"
+    return "one week only" if given.weeks == 1 else f"{given.weeks:,.0f} weeks only"
+
+
+def _labels(those: Iterable[AnyMetric]) -> str:
+    """A share and a time may have the same name; the time's unit tells them apart."""
+    return "; ".join(f"{one.label} in {one.unit}" if isinstance(one, TimeMetric) else one.label for one in those)
+
+
+def _notes(found: Checked) -> Iterator[str]:
+    source = found.source
+    for text in (*([source.caveat] if source.caveat else ()), *source.notes):
+        yield from _wrapped(f"- {text}", "  ", "    ")
+    for text in source.cannot_say:
+        yield from _wrapped(f"- Cannot be told: {text}", "  ", "    ")
+
+
+def _share(found: int, total: int) -> str:
+    share = 100 * found / total
+    return f"{min(share, 99.9) if found < total else share:.1f} %"
+
+
+def shown(value: str) -> str:
+    """Return a value from the data on one line, quoted, with nothing in it that a terminal would obey."""
+    text = value if len(value) <= 48 else f"{value[:47]}…"
+    return repr(text)
+
+
+def _wrapped(text: str, first: str = "  ", rest: str = "") -> list[str]:
+    width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns))
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest or first, break_on_hyphens=False)

@@ -1,0 +1,28 @@
+"""The command that says what a merchant's files hold and can tell."""
+
+# ruff: noqa: PLC0415  (--help and errors must not wait for pandas)
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from closeloop.cli_report import DATA, EXIT_CODES, SOURCE, absolute
+
+
+@click.command(epilog=EXIT_CODES)
+@SOURCE
+@DATA
+def check(source: str, data: str) -> None:
+    """Say what was read, matched and set aside, what the files can tell, and what one more file would add."""
+    from closeloop import project
+    from closeloop.check import lines, look
+
+    found = look(project.root() / source, Path(absolute(data)) if data else None)
+    for line in lines(found):
+        click.echo(line)
+    if not found.usable:
+        click.echo(f"closeloop: {found.source.folder}: there is not one usable order; see above", err=True)
+        sys.exit(1)
