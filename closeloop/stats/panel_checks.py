@@ -63,7 +63,7 @@ def run_checks(fit: Fit) -> Checks:
 def rows_of(unit: Unit, common: Common, noise: Array, rows: Flags) -> tuple[Unit, Common, Array]:
     """The same unit seen in some of its blocks only."""
     square = np.ix_(rows, rows)
-    seen = Unit(unit.logs[rows], unit.covariance[square], unit.after[rows], time_from(unit.after[rows]))
+    seen = Unit(unit.logs[rows], unit.covariance[square], unit.after[rows], time_from(unit.after[rows]), unit.turn)
     covariance = common.covariance[:, rows][:, :, rows]
     return seen, Common(common.effect[:, rows], covariance), noise[:, rows][:, :, rows]
 
@@ -100,7 +100,7 @@ def control_changes(fit: Fit, shared: Shared) -> tuple[float, ...]:
     if shared.weighted.shape[1] < 2:
         return ()
     after = fit.panel.after
-    units = Unit(fit.panel.logs[1:], fixed_covariance(fit.panel)[1:], after, time_from(after))
+    units = Unit(fit.panel.logs[1:], fixed_covariance(fit.panel)[1:], after, time_from(after), fit.panel.turn)
     points = judge(units, without_each(shared), shared.noise, PLAIN)
     return tuple((points.mean / np.sqrt(points.variance)).ravel().tolist())
 
