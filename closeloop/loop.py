@@ -114,7 +114,7 @@ class Loop:
         return self._once(
             "verdicts.json",
             tuple[Verdict, ...],
-            lambda: tuple(impact.judge(self.con, self.cube, change) for change in known),
+            lambda: tuple(impact.judge(self.con, self.cube, change, self.changes) for change in known),
         )
 
     @cached_property

@@ -1,7 +1,7 @@
 """The words that closeloop speaks: frozen values, nothing else."""
 
 from closeloop.model.cause import Cause, Coincidence, Evidence, Origin, Stage
-from closeloop.model.change import Change, ChangeKind, Decision, Verdict
+from closeloop.model.change import Change, ChangeKind, Decision, Faded, Verdict
 from closeloop.model.estimate import Estimate, Point, stable_id
 from closeloop.model.findings import Findings, Provenance, Quality, Quarantine, TableCount
 from closeloop.model.metric import (
@@ -29,6 +29,7 @@ __all__ = [
     "Estimate",
     "Estimator",
     "Evidence",
+    "Faded",
     "Findings",
     "Kpi",
     "KpiState",
