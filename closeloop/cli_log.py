@@ -1,4 +1,4 @@
-"""The command line of the improvement log: `closeloop log add | list | due | amend | close | export | import`."""
+"""The command line of the improvement log: `closeloop log add | list | due | ledger | amend | close | export | import`."""
 
 # ruff: noqa: PLC0415  (--help, errors and most commands must not wait for pandas and DuckDB)
 
@@ -113,6 +113,16 @@ def add(name: str, from_pattern: str, hoped_effect: float, force: bool, source: 
     added = changes.add(path, cells, force=force)
     click.echo(f"{added.id} is in {path.name}:")
     _print([added], "")
+
+
+@log.command()
+@SOURCE
+@DATA
+@WEEK
+def ledger(source: str, data: str, week: str) -> None:
+    """Say what all reviewed changes together spare, a week and so far, and how the loop keeps its pace."""
+    for line in _open(source, week, data).ledger.sentences:
+        _say(line, "")
 
 
 @log.command()

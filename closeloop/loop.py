@@ -25,13 +25,14 @@ from closeloop import (
     facts,
     findings,
     impact,
+    ledger,
     metrics,
     patterns,
     project,
     summary,
     weeks,
 )
-from closeloop.model import Cause, Change, Findings, Kpi, Metric, Provenance, Quality, Slice, Verdict
+from closeloop.model import Cause, Change, Findings, Kpi, Ledger, Metric, Provenance, Quality, Slice, Verdict
 from closeloop.segments import Segment
 from closeloop.segments import read as read_segments
 from closeloop.sources import prepared, source
@@ -116,6 +117,12 @@ class Loop:
             tuple[Verdict, ...],
             lambda: tuple(impact.judge(self.con, self.cube, change, self.changes) for change in known),
         )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What all changes together spare, and the pace of the loop."""
+        made = [c for c in self.changes if c.written_on <= self.week + timedelta(days=6)]
+        return self._once("ledger.json", Ledger, lambda: ledger.build(self.con, self.cube, made, self.verdicts))
 
     @cached_property
     def quality(self) -> Quality:

@@ -4,6 +4,7 @@ from closeloop.model.cause import Cause, Coincidence, Evidence, Origin, Stage
 from closeloop.model.change import Change, ChangeKind, Decision, Faded, Verdict
 from closeloop.model.estimate import Estimate, Point, stable_id
 from closeloop.model.findings import Findings, Provenance, Quality, Quarantine, TableCount
+from closeloop.model.ledger import Ledger, Saving
 from closeloop.model.metric import (
     Better,
     Clock,
@@ -33,6 +34,7 @@ __all__ = [
     "Findings",
     "Kpi",
     "KpiState",
+    "Ledger",
     "Metric",
     "MetricKind",
     "Origin",
@@ -42,6 +44,7 @@ __all__ = [
     "Provenance",
     "Quality",
     "Quarantine",
+    "Saving",
     "Slice",
     "Stage",
     "Status",
