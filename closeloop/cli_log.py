@@ -1,4 +1,4 @@
-"""The command line of the improvement log: `closeloop log add | list | due | ledger | amend | close | export | import`."""
+"""The commands of the log: `closeloop log add | list | due | ledger | amend | close | export | import`."""
 
 # ruff: noqa: PLC0415  (--help, errors and most commands must not wait for pandas and DuckDB)
 
@@ -158,10 +158,10 @@ def close(name: str, who: str, source: str, data: str, week: str, **given: str) 
 
 
 @log.command()
-@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="A .csv or .md file.")
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="A .csv, .xlsx or .md file.")
 @SOURCE
 def export(target: Path, source: str) -> None:
-    """Write the log for a spreadsheet (.csv) or an issue tracker (.md)."""
+    """Write the log for a spreadsheet (.csv, .xlsx) or an issue tracker (.md)."""
     click.echo(f"{target}: {number(changes.export(_path(source), target))} changes")
 
 

@@ -1,9 +1,10 @@
 """Verdicts + facts -> the ledger: what all changes together spare, each case counted once.
 
 All reviewed changes are added, also those without a clear effect: the winners alone are the lucky ones and exaggerate
-(Gelman and Carlin 2014, Perspectives on Psychological Science 9:641). Each effect is drawn from its interval. Effects multiply: where the scopes
-of several changes overlap, y cases seen stand for y * exp(-sum of the log ratios) without them, so that nothing is
-spared twice. The intervals come from 4,000 draws with a fixed seed.
+(Gelman and Carlin 2014, Perspectives on Psychological Science 9:641). Each effect is drawn from its interval.
+
+Effects multiply: where the scopes of several changes overlap, y cases seen stand for y * exp(-sum of the log ratios)
+without them, so that nothing is spared twice. The intervals come from 4,000 draws with a fixed seed.
 """
 
 from __future__ import annotations

@@ -42,7 +42,8 @@ def metric_of(con: duckdb.DuckDBPyConnection, change: Change) -> Metric:
 
 
 def _slower(con: duckdb.DuckDBPyConnection, time: TimeMetric, change: Change) -> Metric:
-    before = replace(time, rows=f"({time.rows}) AND {time.start} < DATE '{change.shipped_on}'")
+    window = f"{time.start} >= DATE '{baseline_start(change)}' AND {time.start} < DATE '{change.shipped_on}'"
+    before = replace(time, rows=f"({time.rows}) AND {window}")
     limit = times.durations(con, before, change.scope, by="all")[0].median.value
     if limit == float("inf"):
         raise ValueError(f"{time.id}: fewer than half of {change.scope} ended before {change.shipped_on}; no median")
