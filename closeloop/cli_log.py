@@ -1,4 +1,4 @@
-"""The command line of the improvement log: `closeloop log add | list | due | amend | close | export | import`."""
+"""The commands of the log: `closeloop log add | list | due | ledger | amend | close | export | import`."""
 
 # ruff: noqa: PLC0415  (--help, errors and most commands must not wait for pandas and DuckDB)
 
@@ -116,6 +116,16 @@ def add(name: str, from_pattern: str, hoped_effect: float, force: bool, source: 
 
 
 @log.command()
+@SOURCE
+@DATA
+@WEEK
+def ledger(source: str, data: str, week: str) -> None:
+    """Say what all reviewed changes together spare, a week and so far, and how the loop keeps its pace."""
+    for line in _open(source, week, data).ledger.sentences:
+        _say(line, "")
+
+
+@log.command()
 @click.argument("name", metavar="ID")
 @_columns(FIELDS | OUTCOME)
 @FORCE
@@ -148,10 +158,10 @@ def close(name: str, who: str, source: str, data: str, week: str, **given: str) 
 
 
 @log.command()
-@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="A .csv or .md file.")
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="A .csv, .xlsx or .md file.")
 @SOURCE
 def export(target: Path, source: str) -> None:
-    """Write the log for a spreadsheet (.csv) or an issue tracker (.md)."""
+    """Write the log for a spreadsheet (.csv, .xlsx) or an issue tracker (.md)."""
     click.echo(f"{target}: {number(changes.export(_path(source), target))} changes")
 
 

@@ -3,47 +3,75 @@
 from __future__ import annotations
 
 import math
-from datetime import date, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
 
 import duckdb
 import pandas as pd
 
-from closeloop import crossed, metrics, patterns
+from closeloop import crossed, patterns
 from closeloop.cube import Cube
-from closeloop.model import Change, Decision, Estimate, Metric, Point, Verdict
-from closeloop.stats.panel import BeforeAfter, Interval, before_after
+from closeloop.doubts import Doubt, Pull, elsewhere, placebo, receivers, spilled, test
+from closeloop.model import Change, Decision, Estimate, Faded, Metric, Point, Verdict
+from closeloop.observed import TREATED, baseline_start, daily_sums, final_until, metric_of, settled, shifting
+from closeloop.stats.panel import BeforeAfter, Interval
 from closeloop.words import avoided, day, plural, relative, share
 
-BASELINE_WEEKS = 12
-"""Weeks before the change that tell what would have happened without it, at most."""
+CLAIMS = ("improved", "worsened")
 
-FEWEST_WEEKS = 5
-"""Weeks that a pattern must have lasted before the change to be its baseline."""
-
-FEWEST_A_DAY = 1.0
-"""Rows a day below which a comparison slice is too thin to be one."""
-
-TREATED = "changed"
+OVERLAP = "overlapping scope"
+"""In the mark of a change whose effect may be that of another."""
 
 
-def judge(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change) -> Verdict:
-    """Say what a shipped change did, as far as the final weeks of its metric can tell."""
-    metric = metrics.by_id(change.metric)
-    end = final_until(cube, metric)
+def judge(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, others: Sequence[Change] = ()) -> Verdict:
+    """Say what a shipped change did, as far as the final weeks of its metric can tell.
+
+    `others` are the changes of the log: a comparison slice that one of them touched is no comparison.
+    """
     try:
+        metric = metric_of(con, change)
         crossed.check(con, metric.id, metric.view, change.scope)
     except ValueError as error:
-        return _unjudged(metric, change, f"Its scope cannot be found: {error}.", early=False)
+        return _unjudged(change, f"Its metric or scope cannot be found: {error}.", early=False)
+    end = final_until(cube, metric)
     daily = daily_sums(con, metric, change, end)
     if doubt := _doubt(cube, change, daily):
-        return _unjudged(metric, change, doubt, early=end <= _settled(change))
+        return _unjudged(change, doubt, early=end <= settled(change), unit=metric.unit)
+    if mixed := shifting(con, metric, change, end):
+        daily = daily_sums(con, metric, change, end, mixed)
+    result, doubts = _tested(daily, metric, change, others)
+    pull: Pull = "better" if result.effect.value < 0 else "worse"
+    doubts = (*doubts, *placebo(con, cube, change, pull if result.decision in CLAIMS else "none"))
+    return _verdict(con, cube, metric, change, daily, _lowered(result, change, doubts, mixed))
+
+
+def _tested(
+    daily: pd.DataFrame, metric: Metric, change: Change, others: Sequence[Change]
+) -> tuple[BeforeAfter, tuple[Doubt, ...]]:
+    """Judge against the slices left alone: neither touched by another change nor by the work that moved."""
+    spoiled, said = elsewhere(change, others)
     controls = sorted(set(daily["segment"]) - {TREATED})
-    result = before_after(
-        daily, on="date", unit="segment", treated=TREATED, controls=controls, shipped=_settled(change).isoformat(),
-        count="x" if metric.kind == "share" else None, value=None if metric.kind == "share" else "x",
-        squares=None if metric.kind == "share" else "squares", exposure="n", review=change.review_date.isoformat(),
-    )  # fmt: skip
-    return _verdict(con, cube, metric, change, daily, result)
+    moved = tuple(one for one in receivers(daily, change) if one.segment in controls)
+    rest = [c for c in controls if c not in spoiled and c not in {one.segment for one in moved}]
+    left_out = tuple(
+        Doubt(
+            f"{c} is left out of the comparison: change {spoiled[c].id} shipped there on"
+            f" {day(spoiled[c].shipped_on)}."
+        )
+        for c in controls
+        if c in spoiled
+    )
+    result = test(daily, metric, change, TREATED, rest or controls)
+    return result, (*said, *left_out, *spilled(daily, metric, change, moved, rest))
+
+
+def _lowered(result: BeforeAfter, change: Change, doubts: Sequence[Doubt], mixed: str) -> BeforeAfter:
+    """Add the doubts to the reasons, and take the claim away where it cannot stand beside them."""
+    held = [f"The mix of {mixed.replace('_', ' ')} shifted, and is held fixed."] if mixed else []
+    reasons = (*result.reasons, *held, *(doubt.said for doubt in doubts))
+    fatal = any(doubt.fatal for doubt in doubts) or any(OVERLAP in flag for flag in change.flags)
+    lost = fatal and result.decision in CLAIMS
+    return replace(result, reasons=reasons, decision="not comparable" if lost else result.decision)
 
 
 def _doubt(cube: Cube, change: Change, daily: pd.DataFrame) -> str:
@@ -53,72 +81,22 @@ def _doubt(cube: Cube, change: Change, daily: pd.DataFrame) -> str:
         return f"This data cannot give {change.metric}: {lack}."
     if TREATED not in set(daily["segment"]):
         return f"There are too few rows of {change.scope} to judge it by."
-    if change.review_date <= _settled(change):
+    if change.review_date <= settled(change):
         return f"The review ({day(change.review_date)}) comes before the change has settled in."
     return ""
 
 
-def _unjudged(metric: Metric, change: Change, doubt: str, *, early: bool) -> Verdict:
+def _unjudged(change: Change, doubt: str, *, early: bool, unit: str = "cases") -> Verdict:
     decision: Decision = "too early" if early else "not comparable"
     return Verdict(
         change=change, decision=decision, method="", before=math.nan, after=math.nan, effect=None, avoided=None,
-        unit=metric.unit, p=None, weeks_after=0, next_step=_next_step(change, decision),
+        unit=unit, p=None, weeks_after=0, next_step=_next_step(change, decision),
         sentence=f"{_what(change)}: {decision}. {doubt}", reasons=(*change.flags, doubt),
     )  # fmt: skip
 
 
 def _what(change: Change) -> str:
     return f"{change.change_shipped} ({change.id}, shipped {day(change.shipped_on)})"
-
-
-def _baseline_start(change: Change) -> date:
-    """Return the first day of the baseline: the pattern's own, if it lasted long enough to be one."""
-    if change.since and change.since <= change.shipped_on - timedelta(weeks=FEWEST_WEEKS):
-        return max(change.since, change.shipped_on - timedelta(weeks=BASELINE_WEEKS))
-    return change.shipped_on - timedelta(weeks=BASELINE_WEEKS)
-
-
-def _settled(change: Change) -> date:
-    """Return the day from which the change counts: the days in which it settles in are left out."""
-    return change.shipped_on + timedelta(days=change.settling_days)
-
-
-def final_until(cube: Cube, metric: Metric) -> date:
-    """Return the first day that is not final yet for this metric."""
-    final = cube.as_of - timedelta(days=metric.complete_after)
-    return final.date()
-
-
-def daily_sums(con: duckdb.DuckDBPyConnection, metric: Metric, change: Change, end: date) -> pd.DataFrame:
-    """Sum the metric by day for the changed slice and for each slice that it is compared with."""
-    start = _baseline_start(change)
-    values = {f"value{i}": value for i, (_, value) in enumerate(change.scope.where)}
-    segment = _segment_sql(change)
-    frame = con.execute(
-        f"""
-        SELECT {metric.at}::DATE AS date, {segment} AS segment, sum(({metric.bad})::DOUBLE) AS x,
-               sum(({metric.bad})::DOUBLE ** 2) AS squares, sum(({metric.total})::DOUBLE) AS n
-        FROM {metric.view}
-        WHERE ({metric.rows}) AND {metric.at}::DATE >= $start AND {metric.at}::DATE < $end AND segment IS NOT NULL
-          AND NOT {metric.at}::DATE BETWEEN $shipped AND $settled::DATE - 1
-        GROUP BY ALL ORDER BY ALL
-        """,
-        {**values, "start": start, "end": end, "shipped": change.shipped_on, "settled": _settled(change)},
-    ).df()
-    volume = frame.groupby("segment")["n"].sum() / max(1, (end - start).days)
-    return frame[frame["segment"].map(volume) >= FEWEST_A_DAY].reset_index(drop=True)
-
-
-def _segment_sql(change: Change) -> str:
-    """Name each row's segment: the changed slice, or the value of the compared dimension elsewhere."""
-    inside = " AND ".join(f"{dim} = $value{i}" for i, (dim, _) in enumerate(change.scope.where)) or "true"
-    if change.comparison not in change.scope.dims:
-        return f"CASE WHEN {inside} THEN '{TREATED}' END"
-    others = " AND ".join(
-        f"{dim} {'<>' if dim == change.comparison else '='} $value{i}"
-        for i, (dim, _) in enumerate(change.scope.where)
-    )
-    return f"CASE WHEN {inside} THEN '{TREATED}' WHEN {others} THEN '{change.comparison} ' || {change.comparison} END"
 
 
 def _verdict(
@@ -142,12 +120,12 @@ def _verdict(
         weeks_after=result.blocks_after, next_step=_next_step(change, result.decision),
         sentence=_sentence(change, metric, levels, effect, avoided_, result),
         reasons=(*change.flags, *_baseline_note(change), *result.reasons),
-        history=_history(con, cube, metric, change),
+        history=_history(con, cube, metric, change), faded=_faded(result),
     )  # fmt: skip
 
 
 def _baseline_note(change: Change) -> list[str]:
-    start = _baseline_start(change)
+    start = baseline_start(change)
     if start != change.since:
         return []
     return [f"The baseline begins with the pattern ({day(start)}): had it gone by itself, that would count too."]
@@ -157,10 +135,18 @@ def _estimate(interval: Interval) -> Estimate | None:
     return None if math.isnan(interval.value) else Estimate(*interval)
 
 
+def _faded(result: BeforeAfter) -> Faded | None:
+    if not result.fades or result.checks is None or result.second_half is None:
+        return None
+    late = result.checks.halves
+    now = Estimate(*(math.expm1(log) for log in (late.late, late.late_low, late.late_high)))
+    return Faded(result.second_half.date(), now)
+
+
 def _history(con: duckdb.DuckDBPyConnection, cube: Cube, metric: Metric, change: Change) -> tuple[Point, ...]:
     series = crossed.series_of(con, cube, metric, change.scope)
     points = patterns.history(series, 0, mark=change.shipped_on)
-    return tuple(point for point in points if point.week >= _baseline_start(change))
+    return tuple(point for point in points if point.week >= baseline_start(change))
 
 
 def _sentence(

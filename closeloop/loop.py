@@ -27,6 +27,7 @@ from closeloop import (
     findings,
     hotspots,
     impact,
+    ledger,
     metrics,
     mix,
     patterns,
@@ -34,7 +35,7 @@ from closeloop import (
     summary,
     weeks,
 )
-from closeloop.model import Alarm, Cause, Change, Findings, Kpi, Metric, Provenance, Quality, Slice, Verdict
+from closeloop.model import Alarm, Cause, Change, Findings, Kpi, Ledger, Metric, Provenance, Quality, Slice, Verdict
 from closeloop.segments import Segment
 from closeloop.segments import read as read_segments
 from closeloop.sources import prepared, source
@@ -131,8 +132,14 @@ class Loop:
         return self._once(
             "verdicts.json",
             tuple[Verdict, ...],
-            lambda: tuple(impact.judge(self.con, self.cube, change) for change in known),
+            lambda: tuple(impact.judge(self.con, self.cube, change, self.changes) for change in known),
         )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What all changes together spare, and the pace of the loop."""
+        made = [c for c in self.changes if c.written_on <= self.week + timedelta(days=6)]
+        return self._once("ledger.json", Ledger, lambda: ledger.build(self.con, self.cube, made, self.verdicts))
 
     @cached_property
     def quality(self) -> Quality:

@@ -9,12 +9,14 @@ from math import ceil, expm1
 
 import duckdb
 
-from closeloop import impact, metrics
+from closeloop import metrics, observed
 from closeloop.cube import Cube
 from closeloop.model import Change
 from closeloop.slices import Slice
 from closeloop.stats.review_plan import ReviewPlan, Wait, plan_review
 from closeloop.words import SPACE, day, number, plural
+
+TIME_IDS = frozenset(time.id for time in metrics.TIMES)
 
 HOPED = -0.2
 """The relative effect that a review should find, unless somebody hopes for another."""
@@ -62,19 +64,23 @@ def propose(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: f
     """
     if not -0.95 <= hoped <= -0.01:
         raise ValueError(f"the hoped-for effect is {hoped:g}; write a reduction from -0.95 to -0.01, such as -0.2")
-    cube.of(change.metric)
+    if change.metric not in TIME_IDS:
+        cube.of(change.metric)
     plan = _plan(con, cube, change, hoped)
     if plan is None:
         raise ValueError(
             f"{change.metric} in {change.scope}: there is under one row a day, or under four whole weeks, before"
             f" {change.shipped_on}: no review date can be worked out; name one with --review-date or widen the scope"
         )
-    return _proposal(plan, change) if plan.proposed else _hopeless(plan, change, _offers(con, cube, change, hoped))
+    final = ceil(observed.metric_of(con, change).complete_after)
+    if plan.proposed:
+        return _proposal(plan, change, final)
+    return _hopeless(plan, change, final, _offers(con, cube, change, hoped))
 
 
-def _proposal(plan: ReviewPlan, change: Change) -> Proposal:
+def _proposal(plan: ReviewPlan, change: Change, final: int) -> Proposal:
     weeks = _weeks(plan)
-    wait, when = plan.waits[weeks * 7 // _block_days(plan) - 1], _review_date(change, weeks)
+    wait, when = plan.waits[weeks * 7 // _block_days(plan) - 1], _review_date(change, weeks, final)
     said = (
         f"Review on {day(when)}, after {plural(weeks, 'week')} that count: a fall of {_percent(-plan.effect)} is"
         f" then found with a chance of {_percent(wait.power)}; the 95 % interval reaches about {_reach(wait)} to each"
@@ -83,7 +89,7 @@ def _proposal(plan: ReviewPlan, change: Change) -> Proposal:
     return Proposal(when, weeks, expm1(wait.half_width), wait.power, True, (said,))
 
 
-def _hopeless(plan: ReviewPlan, change: Change, offers: tuple[Offer, ...]) -> Proposal:
+def _hopeless(plan: ReviewPlan, change: Change, final: int, offers: tuple[Offer, ...]) -> Proposal:
     wait, weeks = plan.waits[-1], _weeks(plan)
     said = (
         f"Too small ever to tell: even after {plural(weeks, 'week')} {change.metric} in {change.scope} shows a fall"
@@ -92,20 +98,20 @@ def _hopeless(plan: ReviewPlan, change: Change, offers: tuple[Offer, ...]) -> Pr
     )
     nothing = "No scope with one condition less, and no like metric of this scope, would do."
     would = tuple(_offered(offer, change) for offer in offers) or (nothing,)
-    when = _review_date(change, weeks)
+    when = _review_date(change, weeks, final)
     return Proposal(when, weeks, expm1(wait.half_width), wait.power, False, (said, *would), offers)
 
 
 def _plan(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: float) -> ReviewPlan | None:
     """Plan from what is final before the ship date; None when that is too little."""
-    metric = metrics.by_id(change.metric)
-    end = min(impact.final_until(cube, metric), change.shipped_on)
-    daily = impact.daily_sums(con, metric, change, end)
-    if impact.TREATED not in set(daily["segment"]):
+    metric = observed.metric_of(con, change)
+    end = min(observed.final_until(cube, metric), change.shipped_on)
+    daily = observed.daily_sums(con, metric, change, end)
+    if observed.TREATED not in set(daily["segment"]):
         return None
     try:
         return plan_review(
-            daily, shipped=change.shipped_on.isoformat(), treated=impact.TREATED,
+            daily, shipped=change.shipped_on.isoformat(), treated=observed.TREATED,
             count="x" if metric.kind == "share" else None, value=None if metric.kind == "share" else "x",
             squares=None if metric.kind == "share" else "squares", exposure="n", effect=hoped, power=POWER,
         )  # fmt: skip
@@ -124,9 +130,8 @@ def _weeks(plan: ReviewPlan) -> int:
     return max(plan.proposed or len(plan.waits), fewest) * days // 7
 
 
-def _review_date(change: Change, weeks: int) -> date:
+def _review_date(change: Change, weeks: int, final: int) -> date:
     """Return the day on which so many weeks after settling are final."""
-    final = ceil(metrics.by_id(change.metric).complete_after)
     return change.shipped_on + timedelta(days=change.settling_days + 7 * weeks + final)
 
 
@@ -148,7 +153,7 @@ def _wider(change: Change) -> Iterable[Change]:
 
 def _other_metrics(cube: Cube, change: Change) -> Iterable[Change]:
     """Give the change with other metrics of the same kind: a fifth less cost is not a fifth fewer late parcels."""
-    kind = metrics.by_id(change.metric).kind
+    kind = "" if change.metric in TIME_IDS else metrics.by_id(change.metric).kind
     for other in (series.metric for series in cube.series):
         if other.id != change.metric and other.kind == kind and set(change.scope.dims) <= set(other.dims):
             yield replace(change, metric=other.id)

@@ -134,7 +134,7 @@ def test_the_form_is_that_of_an_issue_tracker(log: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("out.xlsx", b"", r"out\.xlsx: the log is written and read as \.csv or \.md; given \.xlsx"),
+        ("out.ods", b"", r"out\.ods: the log is written and read as \.csv, \.xlsx, \.md; given \.ods"),
         ("nowhere.csv", None, "there is no such file"),
         ("latin.md", "## ä".encode("latin-1"), "is not text in UTF-8"),
         ("latin.csv", "ä".encode("latin-1"), "cannot be read as CSV in UTF-8"),

@@ -174,7 +174,7 @@ def test_a_second_change_in_the_scope_needs_force_and_is_marked(closeloop: Calla
         (("close", "C1", "--verdict", "great"), 1, "change C1, verdict: 'great'; allowed: improved, worsened"),
         (("due", "--week", "2026-W99"), 1, "write an ISO week that exists"),
         (("export",), 2, "Missing option '--to'"),
-        (("export", "--to", "log.xlsx"), 1, "written and read as .csv or .md; given .xlsx"),
+        (("export", "--to", "log.ods"), 1, "written and read as .csv, .xlsx, .md; given .ods"),
         (("import", "nowhere.csv"), 1, "nowhere.csv: there is no such file"),
     ],
 )

@@ -60,7 +60,7 @@ def read_csv(path: Path, known: Sequence[str], required: Sequence[str]) -> tuple
             f"{path}: cannot be read as CSV in UTF-8 ({error}); in Excel choose 'CSV UTF-8 (comma delimited)'"
         ) from error
     header = [clean(name) for name in lines[0]] if lines else []
-    _check_header(path, header, known, required)
+    check_header(path, header, known, required)
     return tuple(_row(path, number, header, line) for number, line in enumerate(lines[1:], start=2) if any(line))
 
 
@@ -84,7 +84,8 @@ def _row(path: Path, number: int, header: Sequence[str], line: Sequence[str]) ->
     return Row(f"row {number}", {n: unguarded(clean(text)) for n, text in zip(header, padded, strict=False) if n})
 
 
-def _check_header(path: Path, header: Sequence[str], known: Sequence[str], required: Sequence[str]) -> None:
+def check_header(path: Path, header: Sequence[str], known: Sequence[str], required: Sequence[str]) -> None:
+    """Raise ValueError when a first row names an unknown column, one twice, or lacks one that is required."""
     unknown = next((name for name in header if name and name not in known), "")
     if unknown:
         raise ValueError(f"{path}: unknown column {unknown!r}; {nearest(unknown, known)}")

@@ -1,4 +1,4 @@
-"""Hand the log to other tools and take it back: a CSV file for spreadsheets, Markdown for issue trackers."""
+"""Hand the log to other tools and take it back: CSV or a workbook for spreadsheets, Markdown for issue trackers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from closeloop.changes.entry import Signed, refuse_overlap
 from closeloop.changes.log_file import Revision, read, revise
 from closeloop.changes.markdown import rows_of, to_markdown
 from closeloop.changes.rows import cells_of, changes_of, doubts_of
+from closeloop.changes.sheet import read_xlsx, write_xlsx
 from closeloop.model import Change
 from closeloop.words import shortened
 
-FORMS = (".csv", ".md")
+FORMS = (".csv", ".xlsx", ".md")
 
 
 def export(path: Path, target: Path) -> int:
-    """Write the log at `path` to `target`, a .csv or .md file, and return how many changes it holds.
+    """Write the log at `path` to `target`, a .csv, .xlsx or .md file, and return how many changes it holds.
 
     Raises ValueError for another kind of file, for the log itself, or for a folder that is not there.
     """
@@ -31,6 +32,8 @@ def export(path: Path, target: Path) -> int:
     if target.suffix == ".csv":
         # The mark at the start tells Excel that this is UTF-8.
         write_csv(target, COLUMNS, [cells_of(change) for change in changes], encoding="utf-8-sig")
+    elif target.suffix == ".xlsx":
+        write_xlsx(target, COLUMNS, [cells_of(change) for change in changes])
     else:
         target.write_text(to_markdown(changes), encoding="utf-8")
     return len(changes)
@@ -43,6 +46,8 @@ def incoming(source: Path) -> tuple[Row, ...]:
         raise ValueError(f"{source}: there is no such file")
     if source.suffix == ".csv":
         return read_csv(source, COLUMNS, REQUIRED)
+    if source.suffix == ".xlsx":
+        return read_xlsx(source, COLUMNS, REQUIRED)
     try:
         return rows_of(source.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -111,6 +116,4 @@ def _merged(changes: Sequence[Change], found: Sequence[Change], by: Signed, *, f
 
 def _check_form(path: Path) -> None:
     if path.suffix not in FORMS:
-        raise ValueError(
-            f"{path}: the log is written and read as {' or '.join(FORMS)}; given {path.suffix or 'none'}"
-        )
+        raise ValueError(f"{path}: the log is written and read as {', '.join(FORMS)}; given {path.suffix or 'none'}")

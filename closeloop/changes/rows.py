@@ -10,7 +10,7 @@ from typing import cast, get_args
 
 from closeloop import metrics, segments
 from closeloop.changes.cells import COLUMNS, OUTCOME, REQUIRED, Row
-from closeloop.model import Change, ChangeKind, Decision, Estimate
+from closeloop.model import Change, ChangeKind, Decision, Estimate, Metric, TimeMetric
 from closeloop.slices import Slice
 
 DATES = ("review_date", "shipped_on", "written_on", "since", "decided_on")
@@ -101,6 +101,12 @@ def _date(text: str) -> date:
         raise ValueError(f"{text!r} is not a date; write it as 2026-10-05") from error
 
 
+def _measure(text: str) -> Metric | TimeMetric:
+    """Return the metric, or the time, of that name."""
+    known = {time.id: time for time in metrics.TIMES}
+    return known[text] if text in known else metrics.by_id(text)
+
+
 def _days(text: str) -> int:
     if not (re.fullmatch(r"[0-9]{1,3}", text) and int(text) <= 365):
         raise ValueError(f"{text!r}; write a whole number such as 14, at most 365")
@@ -126,8 +132,8 @@ def _estimate(text: str) -> Estimate:
 
 CHECKS: dict[str, Callable[[str], object]] = {
     **dict.fromkeys(DATES, _date),
-    "metric": metrics.by_id,
-    "placebo_metric": metrics.by_id,
+    "metric": _measure,
+    "placebo_metric": _measure,
     "scope": Slice.parse,
     "kind": _one_of(get_args(ChangeKind)),
     "settling_days": _days,
@@ -137,7 +143,7 @@ CHECKS: dict[str, Callable[[str], object]] = {
 
 
 def _dimension_faults(cells: Mapping[str, str]) -> list[str]:
-    where, metric = Slice.parse(cells["scope"]), metrics.by_id(cells["metric"])
+    where, metric = Slice.parse(cells["scope"]), _measure(cells["metric"])
     found = [f"scope: fixes {name} twice; give one value" for name in sorted(_twice(where.dims))]
     known = ", ".join(metric.dims) or "none, so the scope is everything"
     return found + [

@@ -2,9 +2,10 @@
 
 from closeloop.model.alarm import Alarm, AlarmKind
 from closeloop.model.cause import Cause, Coincidence, Evidence, Origin, Stage
-from closeloop.model.change import Change, ChangeKind, Decision, Verdict
+from closeloop.model.change import Change, ChangeKind, Decision, Faded, Verdict
 from closeloop.model.estimate import Estimate, Point, stable_id
 from closeloop.model.findings import Findings, Provenance, Quality, Quarantine, TableCount
+from closeloop.model.ledger import Ledger, Saving
 from closeloop.model.metric import (
     Better,
     Clock,
@@ -32,9 +33,11 @@ __all__ = [
     "Estimate",
     "Estimator",
     "Evidence",
+    "Faded",
     "Findings",
     "Kpi",
     "KpiState",
+    "Ledger",
     "Metric",
     "MetricKind",
     "Origin",
@@ -44,6 +47,7 @@ __all__ = [
     "Provenance",
     "Quality",
     "Quarantine",
+    "Saving",
     "Slice",
     "Stage",
     "Status",

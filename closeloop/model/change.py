@@ -47,6 +47,14 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Faded:
+    """An effect that clearly got smaller: what it has been, relatively, since a day."""
+
+    since: date
+    effect: Estimate
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a shipped change did to its metric, with the method, its doubts and one plain sentence."""
 
@@ -64,3 +72,4 @@ class Verdict:
     next_step: str
     reasons: tuple[str, ...] = ()
     history: tuple[Point, ...] = ()
+    faded: Faded | None = None

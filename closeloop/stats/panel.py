@@ -81,6 +81,13 @@ class BeforeAfter:
     volume_jumps: tuple[str, ...]
     reasons: tuple[str, ...]
     method: str = METHOD
+    second_half: pd.Timestamp | None = None
+
+    @property
+    def fades(self) -> bool:
+        """Whether the effect clearly got smaller from the first half of the time after to the second."""
+        found = None if self.checks is None else self.checks.halves
+        return found is not None and found.turn_p < ALPHA and found.turn * self.log_ratio.value < 0
 
     @property
     def low(self) -> float:
@@ -189,6 +196,7 @@ def answer(blocks: Blocks, change: Change, found: Fit) -> BeforeAfter:
         checks=checks,
         volume_jumps=jumped(blocks.exposure, blocks.after, blocks.controls),
         reasons=(),
+        second_half=blocks.starts[blocks.after][int(blocks.after.sum()) // 2],
     )
     return replace(result, reasons=tuple(reasons(result)))
 

@@ -20,6 +20,7 @@ Integers = npt.NDArray[np.int64]
 DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 BLOCK_DAYS = (7, 14, 28)
 FEWEST_EVENTS = 4.0  # a block, below which days are put in longer blocks: logs of smaller counts are not normal
+LONG_TURN = 0.3  # sd, in logs, of the drift of an effect from its first year to its last
 SEASON_NEEDS = 24  # months before the change
 
 
@@ -221,7 +222,7 @@ def panel_of(blocks: Blocks, columns: Columns) -> Panel:
         variance = series_variance(level, seen)
     centre = (level * seen).sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
     logs = np.where(seen, level, centre)
-    return Panel(logs, np.where(seen, variance, MISSING), blocks.after, season_of(blocks))
+    return Panel(logs, np.where(seen, variance, MISSING), blocks.after, season_of(blocks), turn_of(blocks))
 
 
 def count_variance(blocks: Blocks, seen: npt.NDArray[np.bool_], exposure: Array) -> Array:
@@ -257,6 +258,11 @@ def series_variance(level: Array, seen: npt.NDArray[np.bool_]) -> Array:
     usable = seen[:, 2:] & seen[:, 1:-1] & seen[:, :-2]
     white = float((second[usable] ** 2).mean()) / 6 if usable.any() else 0.01
     return np.full(level.shape, max(white, 1e-8))
+
+
+def turn_of(blocks: Blocks) -> float:
+    """An effect that is followed for years grows or fades; over weeks and months it is taken as one step."""
+    return LONG_TURN if blocks.period == "year" else 0.0
 
 
 def season_of(blocks: Blocks) -> Integers | None:

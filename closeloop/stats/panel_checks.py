@@ -13,6 +13,7 @@ from scipy.special import ndtr
 from closeloop.stats.panel_model import (
     ALONE,
     PLAIN,
+    UNKNOWN_LEVEL,
     Array,
     Common,
     Fit,
@@ -30,7 +31,21 @@ from closeloop.stats.panel_model import (
 )
 
 FEWEST_BEFORE = 4  # blocks on the shorter side of an invented date
+FEWEST_AFTER = 4  # blocks after the change whose halves can be told apart
 WORTH_OF_PRIOR = 20.0  # how many well-behaved controls the widening starts from
+
+
+class Halves(NamedTuple):
+    """The effect in the second half of the time after, in logs, and how it differs from the first; NaN if unknown."""
+
+    late: float
+    late_low: float
+    late_high: float
+    turn: float  # second half less first half
+    turn_p: float
+
+
+UNTOLD = Halves(np.nan, np.nan, np.nan, np.nan, np.nan)
 
 
 class Checks(NamedTuple):
@@ -41,6 +56,7 @@ class Checks(NamedTuple):
     placebo_p: tuple[float, ...]  # p values at invented earlier dates
     control_z: tuple[float, ...]  # each control judged as if it had been changed
     without_one: tuple[float, float]  # range of the log ratio when each control is left out in turn
+    halves: Halves = UNTOLD
 
     @property
     def widening(self) -> float:
@@ -55,15 +71,16 @@ def run_checks(fit: Fit) -> Checks:
     shared = Shared(*(part[best] for part in fit.shared))
     common = block_effects(shared)
     slope, slope_p = pretrend(fit, common, shared.noise)
-    return Checks(
+    checks = Checks(
         slope, slope_p, placebo_dates(fit, common, shared), control_changes(fit, shared), leave_one_out(fit, shared)
     )
+    return checks._replace(halves=halves(fit, common, shared.noise, checks.widening))
 
 
 def rows_of(unit: Unit, common: Common, noise: Array, rows: Flags) -> tuple[Unit, Common, Array]:
     """The same unit seen in some of its blocks only."""
     square = np.ix_(rows, rows)
-    seen = Unit(unit.logs[rows], unit.covariance[square], unit.after[rows], time_from(unit.after[rows]))
+    seen = Unit(unit.logs[rows], unit.covariance[square], unit.after[rows], time_from(unit.after[rows]), unit.turn)
     covariance = common.covariance[:, rows][:, :, rows]
     return seen, Common(common.effect[:, rows], covariance), noise[:, rows][:, :, rows]
 
@@ -95,12 +112,27 @@ def placebo_dates(fit: Fit, common: Common, shared: Shared) -> tuple[float, ...]
     return tuple(found)
 
 
+def halves(fit: Fit, common: Common, noise: Array, widening: float) -> Halves:
+    """Whether the effect lasts: the second half of the blocks after, against before and against the first half."""
+    after = np.flatnonzero(fit.panel.after)
+    if len(after) < FEWEST_AFTER:
+        return UNTOLD
+    second_half = np.arange(len(fit.panel.after)) >= after[len(after) // 2]
+    unit = treated_unit(fit.panel)
+    second = unit._replace(after=second_half)
+    whole = unit.covariance + UNKNOWN_LEVEL * np.outer(unit.after, unit.after)
+    since = mix(judge(*rows_of(second, common, noise, ~fit.panel.after | second_half), ALONE)).widened(widening)
+    turned = mix(judge(second._replace(covariance=whole), common, noise, ALONE)).widened(widening)
+    late, low, high = (since.quantile(q) for q in (0.5, 0.025, 0.975))
+    return Halves(late, low, high, turned.quantile(0.5), turned.p_value())
+
+
 def control_changes(fit: Fit, shared: Shared) -> tuple[float, ...]:
     """Each control judged on the same dates against the others: estimate over standard error."""
     if shared.weighted.shape[1] < 2:
         return ()
     after = fit.panel.after
-    units = Unit(fit.panel.logs[1:], fixed_covariance(fit.panel)[1:], after, time_from(after))
+    units = Unit(fit.panel.logs[1:], fixed_covariance(fit.panel)[1:], after, time_from(after), fit.panel.turn)
     points = judge(units, without_each(shared), shared.noise, PLAIN)
     return tuple((points.mean / np.sqrt(points.variance)).ravel().tolist())
 

@@ -38,6 +38,7 @@ class Panel(NamedTuple):
     variance: Array
     after: Flags
     season: npt.NDArray[np.int64] | None = None  # season of each block, 0..11
+    turn: float = 0.0  # how far the effect may drift from its first block to its last, sd in logs
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Unit(NamedTuple):
     covariance: Array  # blocks x blocks: sampling noise, level, season
     after: Flags
     time: Array  # periods, 0 in the middle of the time before
+    turn: float = 0.0  # sd of the drift of the effect from its first block to its last
 
 
 @lru_cache(maxsize=64)
@@ -214,7 +216,8 @@ def judge(unit: Unit, common: Common, noise: Array, prior: TreatedPrior) -> Poin
 def whitened_gram(unit: Unit, common: Common, noise: Array, times: Prior) -> tuple[Array, Array]:
     """Inner products of residual, step, time and common movement in the metric of the noise, and its log det."""
     k = np.array(times.values)
-    covariance = k[:, None, None] ** 2 * noise[:, None] + (common.covariance + unit.covariance)[:, None]
+    known = common.covariance + unit.covariance + drift_of_effect(unit.after, unit.turn)
+    covariance = k[:, None, None] ** 2 * noise[:, None] + known[:, None]
     factor = np.linalg.cholesky(covariance)
     movement = common.effect - common.effect[:, ~unit.after].mean(axis=1, keepdims=True)
     step, time = np.broadcast_arrays(unit.after.astype(float), unit.time)
@@ -222,6 +225,17 @@ def whitened_gram(unit: Unit, common: Common, noise: Array, times: Prior) -> tup
     columns = np.concatenate([(unit.logs - common.effect)[:, None], rows, movement[:, None]], axis=1)
     white = np.linalg.solve(factor, np.broadcast_to(columns.swapaxes(1, 2)[:, None], (*factor.shape[:3], 4)))
     return white.swapaxes(-1, -2) @ white, 2 * np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+
+
+def drift_of_effect(after: Flags, turn: float) -> Array:
+    """Covariance of an effect that grows or fades over the blocks after; the estimate is then its mean.
+
+    Without it an effect that grows for years would be told by its first step alone.
+    """
+    number = int(after.sum())
+    path = np.zeros(len(after))
+    path[after] = (np.arange(number) - (number - 1) / 2) / max(number, 1)
+    return turn**2 * np.outer(path, path)
 
 
 def time_from(after: Flags) -> Array:
@@ -232,7 +246,7 @@ def time_from(after: Flags) -> Array:
 
 def treated_unit(panel: Panel) -> Unit:
     """Row 0 of the panel, to be judged."""
-    return Unit(panel.logs[0], fixed_covariance(panel)[0], panel.after, time_from(panel.after))
+    return Unit(panel.logs[0], fixed_covariance(panel)[0], panel.after, time_from(panel.after), panel.turn)
 
 
 class Fit(NamedTuple):

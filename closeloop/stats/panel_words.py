@@ -18,6 +18,7 @@ def reasons(result: BeforeAfter) -> Iterator[str]:
     """Every sentence that belongs to the verdict, most important first."""
     yield main_sentence(result)
     yield from about_size(result)
+    yield from about_lasting(result)
     yield from about_timing(result)
     yield from about_comparison(result)
 
@@ -46,6 +47,18 @@ def about_size(result: BeforeAfter) -> Iterator[str]:
             f"A plain before/after comparison would have said {result.naive:+.0%}; what moved all units, trends, "
             "mix and the return from a bad spell are taken out."
         )
+
+
+def about_lasting(result: BeforeAfter) -> Iterator[str]:
+    """Whether the effect fades or grows."""
+    if result.checks is None or not result.checks.halves.turn_p < CLEAR:
+        return
+    found = result.checks.halves
+    how = "It fades" if result.fades else "It is not the same throughout"
+    yield (
+        f"{how}: {np.expm1(found.late):+.0%} ({np.expm1(found.late_low):+.0%} to {np.expm1(found.late_high):+.0%}) "
+        f"in the second half of the time since, p = {found.turn_p:.2g} against the first."
+    )
 
 
 def about_timing(result: BeforeAfter) -> Iterator[str]:

@@ -140,7 +140,7 @@ def extended(panel: Panel, more: int, *, missing: bool, effect: float = 0.0) -> 
         season = np.r_[panel.season, (panel.season[-1] + 1 + np.arange(more)) % 12]
     return Panel(
         np.hstack([panel.logs, level]), np.hstack([panel.variance, variance]),
-        np.r_[panel.after, np.ones(more, dtype=bool)], season,
+        np.r_[panel.after, np.ones(more, dtype=bool)], season, panel.turn,
     )  # fmt: skip
 
 
@@ -183,6 +183,6 @@ def errors_ahead(found: Fit, blocks: int) -> Array:
     before, have = int((~found.panel.after).sum()), int(found.panel.after.sum())
     whole = extended(found.panel, max(0, blocks - have), missing=False)
     ends = range(before + 1, before + blocks + 1)
-    parts = (Panel(whole.logs[:, :e], whole.variance[:, :e], whole.after[:e], None) for e in ends)
+    parts = (Panel(whole.logs[:, :e], whole.variance[:, :e], whole.after[:e], None, whole.turn) for e in ends)
     answers = [foresee(found, part, 1.0) for part in parts]
     return np.array([np.sqrt(a.weight @ a.sd**2) for a in answers])

@@ -247,3 +247,30 @@ def test_a_frame_without_a_usable_row_is_refused():
 def test_negative_counts_are_refused():
     with pytest.raises(ValueError, match="below 0"):
         judge(parcels(0, segments=3).assign(late=-1))
+
+
+def fading_study(seed: int, *, fades: bool) -> pd.DataFrame:
+    """Sixteen weeks of nine segments; the first falls by 40 % for four weeks, and then keeps it or not."""
+    rng = np.random.default_rng(seed)
+    days = pd.date_range("2026-01-05", periods=7 * 20)
+    rows = []
+    for s in range(9):
+        rate = np.full(len(days), 0.06)
+        if s == 0:
+            rate[84:112] *= 0.6
+            rate[112:] *= 1.0 if fades else 0.6
+        rows.append(pd.DataFrame({"date": days, "segment": f"s{s}", "x": rng.binomial(400, rate), "n": 400}))
+    return pd.concat(rows)
+
+
+@pytest.mark.parametrize("fades", [True, False])
+def test_an_effect_that_fades_is_told_from_one_that_lasts(fades: bool):
+    found = [
+        before_after(fading_study(seed, fades=fades), shipped="2026-03-30", treated="s0", count="x", exposure="n")
+        for seed in range(20)
+    ]
+    assert sum(r.fades for r in found) >= 19 if fades else sum(r.fades for r in found) <= 2
+    if fades:
+        late = [np.expm1(r.checks.halves.late) for r in found]
+        assert abs(np.median(late)) < 0.05
+        assert all("It fades" in " ".join(r.reasons) for r in found if r.fades)

@@ -1,0 +1,63 @@
+"""The chart and section of the ledger: what all changes together have saved, week by week."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.dates import DateFormatter, MonthLocator
+from matplotlib.figure import Figure
+
+from closeloop import words
+from closeloop.charts import BLUE, SOFT, STYLE, WIDTH, Drawing, Shown, shown
+from closeloop.model import Ledger, Saving
+
+HEIGHT = 2.4
+
+
+def saved(saving: Saving) -> Drawing:
+    """Draw what had been saved by the end of each week, with its 95 % interval.
+
+    Raises ValueError when nothing has been saved in any week yet.
+    """
+    if not saving.history:
+        raise ValueError(f"saved: the changes of {saving.metric} have no final week yet; leave the chart out")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        _draw(figure.add_subplot(), saving)
+    rows = ((words.day(p.week), *(words.number(v) for v in (p.value, p.low, p.high))) for p in saving.history)
+    return Drawing(figure, ("Week of", "Saved so far", "At least", "At most"), tuple(rows))
+
+
+def _draw(axes: Axes, saving: Saving) -> None:
+    weeks = [p.week for p in saving.history]
+    axes.fill_between(weeks, [p.low for p in saving.history], [p.high for p in saving.history], color=SOFT, alpha=0.5)  # pyright: ignore[reportArgumentType]
+    axes.plot(weeks, [p.value for p in saving.history], color=BLUE, marker="o")  # pyright: ignore[reportArgumentType]
+    axes.axhline(0, color=SOFT, linewidth=1)
+    axes.xaxis.set_major_locator(MonthLocator())
+    axes.xaxis.set_major_formatter(DateFormatter("%b %Y"))
+    axes.set_title(words.shortened(f"Saved so far: {saving.unit}", 60))
+
+
+def chart(saving: Saving) -> Shown:
+    """Show the savings of one metric, with a text alternative."""
+    total = words.avoided(saving.so_far, saving.unit)
+    return shown(saved(saving), f"Saved so far, week by week: {total} by the last week.")
+
+
+class Section:
+    """The ledger as a piece of a page or notebook."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        said = Markup("").join(Markup("<li>{}</li>").format(text) for text in ledger.sentences)
+        drawn = Markup("").join(Markup(chart(s).__html__()) for s in ledger.savings if s.history)
+        head = Markup('<section class="closeloop ledger" aria-labelledby="ledger"><h2 id="ledger">{}</h2>')
+        self._html = head.format(escape("What all changes together save")) + Markup("<ul>{}</ul>{}</section>").format(
+            said, drawn
+        )
+
+    def __html__(self) -> str:
+        return str(self._html)
+
+    def _repr_html_(self) -> str:
+        return str(self._html)

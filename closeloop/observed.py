@@ -1,0 +1,142 @@
+"""What a change is judged by: the metric's sums by day, in the changed slice and in those it is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import duckdb
+import pandas as pd
+
+from closeloop import metrics, times
+from closeloop.cube import Cube
+from closeloop.metrics.weekly import SCAN_LAG_DAYS
+from closeloop.model import Change, Metric, TimeMetric
+
+BASELINE_WEEKS = 12
+"""Weeks before the change that tell what would have happened without it, at most."""
+
+FEWEST_WEEKS = 5
+"""Weeks that a pattern must have lasted before the change to be its baseline."""
+
+FEWEST_A_DAY = 1.0
+"""Rows a day below which a comparison slice is too thin to be one."""
+
+TREATED = "changed"
+
+UPSTREAM = ("complexity", "weight_band", "zone", "region", "channel", "category", "sku")
+"""What customers decide: a shift among these is no merit of a change; one of carrier or service may be its aim."""
+
+MOST_STRATA = 12
+NOTABLE_MIX = 0.02
+
+
+def metric_of(con: duckdb.DuckDBPyConnection, change: Change) -> Metric:
+    """Return the metric of a change; a time becomes the share that takes longer than the median before it shipped.
+
+    The share is asked at one age for all rows, so that a young week does not look quick. Raises ValueError when the
+    metric is unknown, or when fewer than half of the rows before the change have ended.
+    """
+    known = {time.id: time for time in metrics.TIMES}
+    return _slower(con, known[change.metric], change) if change.metric in known else metrics.by_id(change.metric)
+
+
+def _slower(con: duckdb.DuckDBPyConnection, time: TimeMetric, change: Change) -> Metric:
+    window = f"{time.start} >= DATE '{baseline_start(change)}' AND {time.start} < DATE '{change.shipped_on}'"
+    before = replace(time, rows=f"({time.rows}) AND {window}")
+    limit = times.durations(con, before, change.scope, by="all")[0].median.value
+    if limit == float("inf"):
+        raise ValueError(f"{time.id}: fewer than half of {change.scope} ended before {change.shipped_on}; no median")
+    age = {"hours": limit, "days": 24 * limit}[time.unit]
+    gone = f"{time.start} + INTERVAL {round(age * 3600)} SECOND"
+    late = f"{time.end} > {gone}" if time.clock == "calendar" else f"business_hours({time.start}, {time.end}) > {age}"
+    left = f" AND NOT ({time.end} IS NULL AND coalesce({time.ended_otherwise} <= {gone}, false))"
+    return Metric(
+        id=time.id, label=f"{time.label} over {limit:g} {time.unit}", question=time.question, view=time.view,
+        at=time.start, rows=f"({time.rows}) AND {time.start} IS NOT NULL" + (left if time.ended_otherwise else ""),
+        bad=f"({time.end} IS NULL OR {late})::INT", total="1", kind="share", better="lower",
+        unit=f"cases over the old median of {limit:g} {time.unit}", needs=time.needs, dims=time.dims,
+        definition=f"share that takes over {limit:g} {time.unit}, the median before the change", level=time.level,
+        complete_after=age / 24 + SCAN_LAG_DAYS if time.clock == "calendar" else 1.4 * age / 24 + 3,
+        estimator="fixed horizon", scanned=False,
+    )  # fmt: skip
+
+
+def baseline_start(change: Change) -> date:
+    """Return the first day of the baseline: the pattern's own, if it lasted long enough to be one."""
+    if change.since and change.since <= change.shipped_on - timedelta(weeks=FEWEST_WEEKS):
+        return max(change.since, change.shipped_on - timedelta(weeks=BASELINE_WEEKS))
+    return change.shipped_on - timedelta(weeks=BASELINE_WEEKS)
+
+
+def settled(change: Change) -> date:
+    """Return the day from which the change counts: the days in which it settles in are left out."""
+    return change.shipped_on + timedelta(days=change.settling_days)
+
+
+def final_until(cube: Cube, metric: Metric) -> date:
+    """Return the first day that is not final yet for this metric."""
+    final = cube.as_of - timedelta(days=metric.complete_after)
+    return final.date()
+
+
+def daily_sums(
+    con: duckdb.DuckDBPyConnection, metric: Metric, change: Change, end: date, stratum: str = "NULL"
+) -> pd.DataFrame:
+    """Sum the metric by day for the changed slice and for each slice that it is compared with.
+
+    `stratum` names a dimension whose values are kept apart.
+    """
+    start = baseline_start(change)
+    values = {f"value{i}": value for i, (_, value) in enumerate(change.scope.where)}
+    segment = _segment_sql(change)
+    frame = con.execute(
+        f"""
+        SELECT {metric.at}::DATE AS date, {segment} AS segment, coalesce({stratum}::VARCHAR, '') AS stratum,
+               sum(({metric.bad})::DOUBLE) AS x, sum(({metric.bad})::DOUBLE ** 2) AS squares,
+               sum(({metric.total})::DOUBLE) AS n
+        FROM {metric.view}
+        WHERE ({metric.rows}) AND {metric.at}::DATE >= $start AND {metric.at}::DATE < $end AND segment IS NOT NULL
+          AND NOT {metric.at}::DATE BETWEEN $shipped AND $settled::DATE - 1
+        GROUP BY ALL ORDER BY ALL
+        """,
+        {**values, "start": start, "end": end, "shipped": change.shipped_on, "settled": settled(change)},
+    ).df()
+    volume = frame.groupby("segment")["n"].sum() / max(1, (end - start).days)
+    return frame[frame["segment"].map(volume) >= FEWEST_A_DAY].reset_index(drop=True)
+
+
+def _segment_sql(change: Change) -> str:
+    """Name each row's segment: the changed slice, or the value of the compared dimension elsewhere."""
+    inside = " AND ".join(f"{dim} = $value{i}" for i, (dim, _) in enumerate(change.scope.where)) or "true"
+    if change.comparison not in change.scope.dims:
+        return f"CASE WHEN {inside} THEN '{TREATED}' END"
+    others = " AND ".join(
+        f"{dim} {'<>' if dim == change.comparison else '='} $value{i}"
+        for i, (dim, _) in enumerate(change.scope.where)
+    )
+    return f"CASE WHEN {inside} THEN '{TREATED}' WHEN {others} THEN '{change.comparison} ' || {change.comparison} END"
+
+
+def shifting(con: duckdb.DuckDBPyConnection, metric: Metric, change: Change, end: date) -> str:
+    """Return the dimension whose mix moved the metric of the changed slice most, or nothing if none did much.
+
+    Only volumes after the change are looked at, never their results, so that this choice favours no verdict.
+    """
+    dims = [dim for dim in UPSTREAM if dim in metric.dims and dim not in (*change.scope.dims, change.comparison)]
+    moved = {dim: _mix(daily_sums(con, metric, change, end, dim), change) for dim in dims}
+    most = max(moved, key=lambda dim: abs(moved[dim]), default="")
+    return most if most and abs(moved[most]) >= NOTABLE_MIX else ""
+
+
+def _mix(daily: pd.DataFrame, change: Change) -> float:
+    """Relative change of the changed slice's metric had each stratum kept the level it had before."""
+    mine = daily[daily["segment"] == TREATED]
+    earlier = (mine["date"] < pd.Timestamp(change.shipped_on)).to_numpy()
+    before, after = (mine[part].groupby("stratum")[["x", "n"]].sum() for part in (earlier, ~earlier))
+    overall = float(before["x"].sum() / max(before["n"].sum(), 1e-9))
+    if not 2 <= len(before) <= MOST_STRATA or overall <= 0 or after.empty:
+        return 0.0
+    level = (before["x"] + overall) / (before["n"] + 1)
+    volume = after["n"].reindex(before.index).fillna(0.0)
+    return float((volume * level).sum() / max(volume.sum(), 1e-9) / overall - 1)

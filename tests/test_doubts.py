@@ -1,0 +1,111 @@
+"""What else could explain a result, each planted once: work that moved, other changes, an effect that fades."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from closeloop import doubts, impact, metrics
+from closeloop.loop import Loop
+from closeloop.model import Change, Slice
+from closeloop.observed import TREATED, metric_of
+
+SHIPPED = date(2026, 6, 1)
+LATE = metrics.by_id("slow_transit")
+CHANGE = Change(
+    id="C1", pattern="", root_cause="", change_shipped="Send half with UPS", metric="slow_transit",
+    review_date=date(2026, 7, 27), scope=Slice.of([("carrier", "FedEx")]), kind="carrier_allocation",
+    shipped_on=SHIPPED, written_on=SHIPPED, owner="lead", comparison="carrier",
+)  # fmt: skip
+
+
+def carriers(moved: float, overload: float, seed: int = 1) -> pd.DataFrame:
+    """Twelve weeks before and eight after: a part of FedEx's parcels moves to UPS, which gets worse by a factor."""
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, object]] = []
+    for day in range(-84, 56):
+        after = day >= 0
+        volume = {
+            TREATED: 400.0,
+            "carrier UPS": 400.0,
+            "carrier USPS": 400.0,
+            "carrier DHL": 400.0,
+            "carrier X": 400.0,
+        }
+        if after:
+            volume[TREATED] -= 400 * moved
+            volume["carrier UPS"] += 400 * moved
+        for segment, n in volume.items():
+            rate = 0.1 * (overload if after and segment == "carrier UPS" else 1.0)
+            x = float(rng.binomial(int(n), rate))
+            rows.append({"date": pd.Timestamp(SHIPPED) + timedelta(days=day), "segment": segment, "stratum": "",
+                         "x": x, "squares": x, "n": n})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_the_slice_that_receives_the_work_is_named_and_judged() -> None:
+    daily = carriers(0.5, 1.6)
+    moved = doubts.receivers(daily, CHANGE)
+    assert [one.segment for one in moved] == ["carrier UPS"]
+    assert moved[0].growth == pytest.approx(0.5, abs=0.01)
+    said = list(doubts.spilled(daily, LATE, CHANGE, moved, ["carrier DHL", "carrier USPS", "carrier X"]))
+    assert "Work moved to carrier UPS" in said[0].said
+    assert "got worse there" in said[0].said
+    assert not said[0].fatal
+
+
+def test_a_receiving_slice_that_copes_is_not_blamed_and_no_move_is_no_move() -> None:
+    daily = carriers(0.5, 1.0)
+    said = list(doubts.spilled(daily, LATE, CHANGE, doubts.receivers(daily, CHANGE), ["carrier DHL", "carrier X"]))
+    assert "where no change is clear" in said[0].said
+    assert doubts.receivers(carriers(0.0, 1.0), CHANGE) == ()
+
+
+def test_with_nothing_left_to_compare_with_the_claim_goes() -> None:
+    daily = carriers(0.5, 1.6)
+    daily = daily[daily["segment"].isin([TREATED, "carrier UPS"])].reset_index(drop=True)
+    said = list(doubts.spilled(daily, LATE, CHANGE, doubts.receivers(daily, CHANGE), []))
+    assert said[0].fatal
+
+
+def test_other_changes_in_the_log_are_named_and_spoil_their_slices() -> None:
+    ups = replace(CHANGE, id="C2", scope=Slice.of([("carrier", "UPS")]))
+    labels = replace(CHANGE, id="C3", metric="ready_to_label", scope=Slice())
+    far = replace(CHANGE, id="C4", scope=Slice.of([("carrier", "USPS")]), shipped_on=date(2025, 1, 6))
+    spoiled, said = doubts.elsewhere(CHANGE, [CHANGE, ups, labels, far])
+    assert list(spoiled) == ["carrier UPS"]
+    assert [d.said.split(" (")[0] for d in said] == ["Change C3"]
+
+
+def flag(demo: Loop, **amended: object) -> Change:
+    return replace(next(c for c in demo.changes if c.id == "C1"), **amended)  # type: ignore[arg-type]
+
+
+def test_a_time_is_verified_as_the_share_over_its_old_median(demo: Loop) -> None:
+    """The planted wait of large portal orders halves and ends; the median before is well over a working day."""
+    entry = flag(demo, metric="order_to_label_h", placebo_metric="")
+    metric = metric_of(demo.con, entry)
+    verdict = impact.judge(demo.con, demo.cube, entry)
+    assert metric.kind == "share"
+    assert verdict.effect is not None
+    assert verdict.effect.high < 0
+    assert 0.3 < verdict.before < 0.6
+    assert verdict.after < 0.15
+
+
+def test_detection_lead_can_be_verified(demo: Loop) -> None:
+    entry = flag(demo, metric="detection_lead_h", scope=Slice.of([("carrier", "UPS")]), comparison="carrier",
+                 placebo_metric="", since=None, settling_days=0)  # fmt: skip
+    verdict = impact.judge(demo.con, demo.cube, entry)
+    assert verdict.decision in ("no clear change", "too early")
+    assert verdict.effect is not None
+
+
+def test_a_placebo_that_fell_too_takes_the_claim_away(demo: Loop) -> None:
+    """Ready-to-label fell in the large portal orders by the flag; as a placebo it says that something happened."""
+    entry = flag(demo, metric="order_to_label_h", placebo_metric="ready_to_label")
+    said = list(doubts.placebo(demo.con, demo.cube, entry, "better"))
+    assert "moved too" in said[0].said
+    assert impact.judge(demo.con, demo.cube, entry).decision != "improved"
