@@ -78,8 +78,8 @@ def onset(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, stag
     span = span_of(pattern)
     rows = con.execute(
         f"""
-        SELECT {clock}::DATE - $start::DATE AS at, sum(({metric.bad})::DOUBLE) AS bad,
-               sum(({metric.total})::DOUBLE) AS total
+        SELECT {clock}::DATE - $start::DATE AS at, coalesce(sum(({metric.bad})::DOUBLE), 0) AS bad,
+               coalesce(sum(({metric.total})::DOUBLE), 0) AS total
         FROM {metric.view} WHERE ({metric.rows}) AND ({condition}) AND {metric.at} < $end::DATE + 1
           AND {clock}::DATE BETWEEN $start AND $end GROUP BY 1 ORDER BY 1
         """,
