@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from closeloop.clues import Named
 from closeloop.comparisons import Spread
 from closeloop.model import Metric, Origin, Pattern, Stage
 
@@ -32,7 +33,12 @@ class Clues(NamedTuple):
 
     spreads: tuple[Spread, ...] = ()
     promise_to_blame: bool = False
-    named: Origin | None = None
+    named: Named | None = None
+    mix: float = 0.0
+
+    def asked(self, dim: str) -> int:
+        """Return how many values of a dimension could be compared."""
+        return next((spread.asked for spread in self.spreads if spread.dim == dim), 0)
 
     def everywhere(self, dim: str) -> bool:
         """Whether all values of a dimension rose."""
@@ -62,8 +68,8 @@ def weigh(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: Clue
     """
     if clues.promise_to_blame:
         return _share({"workflow": 0.9})
-    if clues.named:
-        return _share({clues.named: 0.8})
+    if clues.named and clues.named.origin:
+        return _share({clues.named.origin: 0.8})
     if metric.kind == "index":
         return _share({"carrier": 0.9}) if set(pattern.slice.dims) & {"carrier", "service"} else _share({})
     if metric.id == "return_rate":

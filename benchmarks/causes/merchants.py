@@ -36,10 +36,16 @@ def causes(rng: np.random.Generator, end: date) -> tuple[Planted, ...]:
     start = end - timedelta(days=28 + int(rng.integers(0, 10)))
     early = start - timedelta(weeks=3)
     region, carrier = str(rng.choice(REGIONS)), str(rng.choice(["UPS", "USPS", "FedEx"]))
-    channel, site, sku = str(rng.choice(["amazon", "ebay", "web"])), str(rng.choice(["NJ", "NV"])), str(rng.choice(SKUS))
+    channel, site, sku = (
+        str(rng.choice(["amazon", "ebay", "web"])),
+        str(rng.choice(["NJ", "NV"])),
+        str(rng.choice(SKUS)),
+    )
     hours, add = float(rng.uniform(12, 24)), float(rng.uniform(0.06, 0.15))
 
-    def of(name: str, origin: str, metrics: tuple[str, ...], kind: str, size: float, target: str = "", **slice_: str) -> Planted:
+    def of(
+        name: str, origin: str, metrics: tuple[str, ...], kind: str, size: float, target: str = "", **slice_: str
+    ) -> Planted:
         day = early if kind == "return_factor" else start
         effect = Effect(kind, where(**slice_), day, None, size, target)  # type: ignore[arg-type]
         return Planted(name, origin, metrics, slice_, day, (effect,))

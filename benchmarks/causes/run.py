@@ -33,7 +33,9 @@ def right_slice(pattern: Pattern, truth: dict[str, str]) -> bool:
     """Say whether a slice is the planted one, or a part of it with one more condition."""
     where: dict[str, str] = {}
     for dim, value in pattern.slice.where:
-        where |= dict(zip(("warehouse", "region"), value.split(" to "), strict=True)) if dim == "lane" else {dim: value}
+        where |= (
+            dict(zip(("warehouse", "region"), value.split(" to "), strict=True)) if dim == "lane" else {dim: value}
+        )
     return truth.items() <= where.items() and len(where) <= len(truth) + 1
 
 

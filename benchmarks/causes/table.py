@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 Record = dict[str, Any]
@@ -39,7 +40,7 @@ def _calibration(found: Sequence[Record]) -> list[str]:
     told = [(max(r["weights"].values()), r["said_origin"] == r["origin"]) for r in found
             if r["said_origin"] != "undecided"]  # fmt: skip
     lines = ["| weight of the named origin | n | mean weight | right |", "|---|---|---|---|"]
-    for low, high in zip(EDGES, EDGES[1:], strict=False):
+    for low, high in pairwise(EDGES):
         group = [(w, right) for w, right in told if low <= w < high]
         if group:
             mean, right = (sum(float(pair[i]) for pair in group) / len(group) for i in (0, 1))
