@@ -12,6 +12,12 @@ from closeloop.model import Metric, Origin, Pattern, Stage
 DECIDED = 0.55
 """The weight that an origin must have to be named."""
 
+SHARPNESS = 2.0
+"""The power to which weights are raised before they are scaled to one (temperature scaling: Guo et al. 2017,
+"On calibration of modern neural networks", section 4.2). Chosen on the simulated merchants of seeds 6000 to 6025 and
+6042 to 6067 of `benchmarks/causes`: 49 reviews, whose raw weights of about 0.8 named the right origin in 98 %.
+Higher powers fitted those few a little better still, and would claim more than 49 reviews can show."""
+
 STEPS = {
     "ready_to_label": ("to ready", "to label"),
     "order_to_handover": ("to ready", "to label", "to first scan"),
@@ -64,8 +70,17 @@ def weigh(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: Clue
     """Return a weight per origin, 1 in all; what can't be told apart shares its weight.
 
     Each step's part of the added time goes to those who hold the parcel in that step: whom the slice
-    names, or who is alone in getting worse.
+    names, or who is alone in getting worse. What a change of mix explains is nobody's.
     """
+    raw = _weighed(metric, pattern, steps, clues)
+    sharp: Weights = {origin: float(weight**SHARPNESS) for origin, weight in raw.items() if weight > 0}
+    whole = sum(sharp.values())
+    weights: Weights = {origin: (1 - clues.mix) * weight / whole for origin, weight in sharp.items()}
+    weights["undecided"] = weights.get("undecided", 0.0) + clues.mix
+    return weights
+
+
+def _weighed(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: Clues) -> Weights:
     if clues.promise_to_blame:
         return _share({"workflow": 0.9})
     if clues.named and clues.named.origin:
@@ -129,4 +144,6 @@ def _under_way(dims: set[str], clues: Clues) -> Weights:
         return _share({"carrier": 0.9, "external": 0.05})
     if dims & {"region", "state", "zone"} and clues.everywhere("carrier"):
         return _share({"external": 0.65, "carrier": 0.25})
-    return _share({"carrier": 0.7, "external": 0.2})
+    if dims & ORDER_DIMS and clues.everywhere("carrier"):
+        return _share({"workflow": 0.75, "carrier": 0.1})
+    return _share({"carrier": 0.45, "external": 0.45})

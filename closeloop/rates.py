@@ -69,11 +69,11 @@ def compare(
 ) -> tuple[Option, ...]:  # fmt: skip
     """Compare every other value of `dim` (carrier, service) with the reference's parcels of a slice, cheapest first.
 
-    Parcels of the last `WEEKS` weeks (or from `since` on, if that is later), matched exactly by zone, weight band and (but for services themselves) class
-    of service; the other side is reweighted to the reference's parcels cell by cell (direct standardisation:
-    Rothman et al. 2008, Modern Epidemiology, chapter 4). Times count what is still under way (Kaplan-Meier);
-    intervals are the percentile bootstrap over parcels. Nobody assigned the parcels by chance: what cells do not
-    hold can still differ.
+    Parcels of the last `WEEKS` weeks (or from `since` on, if that is later), matched exactly by zone, weight band
+    and (but for services themselves) class of service; the other side is reweighted to the reference's parcels cell
+    by cell (direct standardisation: Rothman et al. 2008, Modern Epidemiology, chapter 4). Times count what is still
+    under way (Kaplan-Meier); intervals are the percentile bootstrap over parcels. Nobody assigned the parcels by
+    chance: what cells do not hold can still differ.
 
     Raises ValueError for unknown dimensions, and when the reference has no parcel there.
     """
