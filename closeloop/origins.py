@@ -93,7 +93,15 @@ def _weighed(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: C
     for step, part in (steps or {_only_step(metric): 1.0}).items():
         for origin, weight in _of_step(step, set(pattern.slice.dims), clues).items():
             total[origin] = total.get(origin, 0.0) + part * weight
-    return total
+    return total if set(pattern.slice.dims) & {"carrier", "service"} else _alike(total, clues)
+
+
+def _alike(weights: Weights, clues: Clues) -> Weights:
+    """Share the weight of carrier and world outside between them, where no two carriers can be compared."""
+    if clues.asked("carrier") > 1 or not weights.get("external"):
+        return weights
+    both = (weights.get("carrier", 0.0) + weights["external"]) / 2
+    return {**weights, "carrier": both, "external": both}
 
 
 def decided(weights: Weights) -> Origin:
