@@ -124,7 +124,8 @@ def test_what_people_wrote_down_is_ranked_by_date_and_scope(demo: Loop) -> None:
         demo.con.execute(
             """
             INSERT INTO events_known (event_id, kind, starts_at, scope, note) VALUES
-            ('1', 'strike', '2026-10-26', 'service = FedEx Ground & region = West South Central', 'Drivers walked out'),
+            ('1', 'strike', '2026-10-26', 'service = FedEx Ground & region = West South Central',
+             'Drivers walked out'),
             ('2', 'weather', '2026-10-26', 'region = New England', 'Snow'),
             ('3', 'promotion', '2026-10-26', NULL, 'Ten per cent off'),
             ('4', 'rule', '2026-09-01', 'service = FedEx Ground', 'Too long ago')

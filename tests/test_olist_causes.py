@@ -1,4 +1,4 @@
-"""Dated facts of the real marketplace sample, each checked by hand: what happened, where, since when, at which step."""
+"""Dated facts of the real marketplace sample, checked by hand: what happened, where, since when, at which step."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
