@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import NamedTuple, get_args
+from datetime import timedelta
 
 import duckdb
 import numpy as np
 
-from closeloop import comparisons, metrics, origins, triggers
-from closeloop.coincidences import coincidences
+from closeloop import clues, comparisons, metrics, origins, proposals, triggers
+from closeloop.coincidences import Window, coincidences
 from closeloop.cube import Cube
+from closeloop.mixes import mix_or_rate
 from closeloop.model import Cause, Evidence, Metric, Origin, Pattern, Stage
 from closeloop.stages import BEFORE_WEEKS, MILESTONES, filter_sql, milestone_split, span_of
 from closeloop.stats.change_point import EDGE, change_point
 from closeloop.words import day, share
-
-PROMISE_SHARE = 0.5
-"""The part of the added late parcels that an unchanged promise must spare to be the candidate."""
-
 
 WATCHED: dict[str, triggers.Waiting] = {
     "label": "label",
@@ -32,54 +27,57 @@ WATCHED: dict[str, triggers.Waiting] = {
 WORTH_CATCHING = 0.2
 """The share of missed promises that an alert must surely catch to be told."""
 
-ORIGINS = frozenset(get_args(Origin))
-
-
-class Onset(NamedTuple):
-    """The day on which the step that grew began to, and the interval that holds it with 95 %."""
-
-    day: date
-    low: date
-    high: date
-
 
 def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern) -> Cause:
     """Work through the evidence for one pattern and name the candidate that it favours."""
     metric = metrics.by_id(pattern.metric)
     stages = milestone_split(con, pattern)
     spreads = comparisons.spreads(con, metric, pattern)
-    promise = _promise(con, pattern) if metric.id == "on_time_delivery" else None
-    named = _named_by_rows(con, metric, pattern)
+    promise = clues.promise(con, pattern) if metric.id == "on_time_delivery" else None
+    named, mix = clues.named_by_rows(con, metric, pattern), mix_or_rate(con, metric, pattern)
     steps = origins.grown(metric, stages)
-    clues = origins.Clues(tuple(spreads), bool(promise and promise.to_blame), named.origin if named else None)
-    weights = origins.weigh(metric, pattern, steps, clues)
+    known = origins.Clues(tuple(spreads), bool(promise and promise.to_blame), named, mix.part)
+    weights = origins.weigh(metric, pattern, steps, known)
     origin = origins.decided(weights)
     stage = "price" if metric.kind == "index" else max(steps, key=lambda name: steps[name], default="")
-    began = onset(con, metric, pattern, stage)
+    began, alert = onset(con, metric, pattern, stage), _earlier(con, pattern, stage)
+    worse = next((s.worse[0] for s in spreads if s.dim == "carrier" and known.only_one("carrier")), "")
+    remedy = proposals.propose(con, pattern, proposals.Why(origin, stage, promise, named, alert, worse))
     evidence = [
         *comparisons.siblings(con, metric, pattern),
         *(told for spread in spreads if (told := comparisons.told(spread))),
-        *(e for e in (_load(cube, pattern, origin), promise and promise.evidence, named and named.evidence) if e),
-    ]
+        _load(cube, pattern, origin), promise and promise.evidence, named and named.evidence, mix.evidence,
+        _nobody_named(pattern, stage, known),
+    ]  # fmt: skip
     return Cause(
-        pattern=pattern.id, origin=origin, weight=round(max(weights.values()), 2), stage=stage, onset=began.day,
+        pattern=pattern.id, origin=origin, weight=round(weights[origin], 2), stage=stage, onset=began.day,
         recent=pattern.weeks <= 8, sentence=_sentence(pattern, origin, stage, stages, began),
-        evidence=tuple(evidence), stages=stages, proposal=_proposal(pattern, origin, stage),
-        onset_low=began.low, onset_high=began.high, coincidences=coincidences(con, pattern, began.day),
-        earlier=_earlier(con, pattern, stage),
-        origins=tuple(sorted(weights.items(), key=lambda told: (-told[1], told[0]))),
+        evidence=tuple(e for e in evidence if e), stages=stages,
+        proposal=proposals.sentence(remedy) if remedy else proposals.undecided(pattern),
+        onset_low=began.low, onset_high=began.high, coincidences=coincidences(con, pattern, began),
+        earlier=triggers.sentence(alert) if alert else "",
+        origins=tuple(sorted(weights.items(), key=lambda told: (-told[1], told[0]))), remedy=remedy,
     )  # fmt: skip
 
 
-def onset(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, stage: str) -> Onset:
+def _nobody_named(pattern: Pattern, stage: str, known: origins.Clues) -> Evidence | None:
+    """Say when a rise under way cannot be laid at one carrier's door, because the data names none."""
+    if not stage.endswith(("to destination", "to first attempt")) or known.asked("carrier") > 1:
+        return None
+    if set(pattern.slice.dims) & {"carrier", "service"}:
+        return None
+    return Evidence("No two carriers can be compared here: a carrier and a cause outside look alike.", False)
+
+
+def onset(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, stage: str) -> Window:
     """Date the step to the day, by the day on which each row entered the stage that grew."""
     clock = _clock(metric, stage)
     condition, values = filter_sql(pattern.slice)
     span = span_of(pattern)
     rows = con.execute(
         f"""
-        SELECT {clock}::DATE - $start::DATE AS at, sum(({metric.bad})::DOUBLE) AS bad,
-               sum(({metric.total})::DOUBLE) AS total
+        SELECT {clock}::DATE - $start::DATE AS at, coalesce(sum(({metric.bad})::DOUBLE), 0) AS bad,
+               coalesce(sum(({metric.total})::DOUBLE), 0) AS total
         FROM {metric.view} WHERE ({metric.rows}) AND ({condition}) AND {metric.at} < $end::DATE + 1
           AND {clock}::DATE BETWEEN $start AND $end GROUP BY 1 ORDER BY 1
         """,
@@ -87,11 +85,11 @@ def onset(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, stag
     ).fetchall()
     at = np.array([row[0] for row in rows], dtype=np.int_)
     if not len(at) or at[-1] - at[0] < 4 * EDGE:
-        return Onset(pattern.onset, pattern.onset, pattern.onset + timedelta(days=6))
+        return Window(pattern.onset, pattern.onset, pattern.onset + timedelta(days=6))
     bad, total = (np.bincount(at - at[0], [float(row[i]) for row in rows]) for i in (1, 2))
     step = change_point(bad, total, binomial=metric.kind == "share", season=7)
-    first, low, high = (span["start"] + timedelta(days=int(at[0]) + i) for i in (step.first, step.low, step.high))
-    return Onset(first, low, high)
+    low, first, high = (span["start"] + timedelta(days=int(at[0]) + i) for i in (step.low, step.first, step.high))
+    return Window(low, first, high)
 
 
 def _clock(metric: Metric, stage: str) -> str:
@@ -118,112 +116,20 @@ def _load(cube: Cube, pattern: Pattern, origin: Origin) -> Evidence | None:
     return Evidence(steady, not load_matters)
 
 
-@dataclass(frozen=True)
-class Promise:
-    """Whether a shorter promise, rather than slower parcels, makes parcels late."""
-
-    to_blame: bool
-    evidence: Evidence
-
-
-def _promise(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Promise:
-    """Tell a shortened promise from slower parcels: who would be late had it stayed."""
-    condition, values = filter_sql(pattern.slice)
-    row = con.execute(
-        f"""
-        WITH due AS (
-            SELECT *, promised_date >= $onset AS since, promised_date - ordered_at::DATE AS promise
-            FROM parcel_facts WHERE ({condition}) AND promised_date BETWEEN $start AND $end
-        ), usual AS (SELECT avg(promise) FILTER (NOT since) AS before, avg(promise) FILTER (since) AS now FROM due)
-        SELECT any_value(before), any_value(now),
-               avg((attempt_at IS NULL OR attempt_at::DATE > promised_date)::INT) FILTER (NOT since),
-               avg((attempt_at IS NULL OR attempt_at::DATE > promised_date)::INT) FILTER (since),
-               avg((attempt_at IS NULL
-                    OR attempt_at::DATE > promised_date + greatest(0, round(before - now))::INT)::INT) FILTER (since)
-        FROM due, usual
-        """,
-        {**values, **span_of(pattern)},
-    ).fetchone()
-    before, now, late_before, late, late_if_kept = (float(v) if v is not None else 0.0 for v in row or (None,) * 5)
-    spared = (late - late_if_kept) / max(late - late_before, 1e-9)
-    lengths = f"{before:.1f} days before, {now:.1f} since"
-    if spared >= PROMISE_SHARE:
-        told = f"The promise itself became shorter ({lengths}); had it stayed, {share(late_if_kept)} would be late."
-        return Promise(True, Evidence(told, True))
-    kept = f"The promise ({lengths}) does not explain it: had it stayed, {share(late_if_kept)} would still be late."
-    return Promise(False, Evidence(kept, True))
-
-
-def _earlier(con: duckdb.DuckDBPyConnection, pattern: Pattern, stage: str) -> str:
-    """Say which alert, replayed since the onset, would have seen the pattern's missed promises first."""
+def _earlier(con: duckdb.DuckDBPyConnection, pattern: Pattern, stage: str) -> triggers.Replay | None:
+    """Return the alert that, replayed since the onset, would have seen the pattern's missed promises first."""
     waits_for = WATCHED.get(stage.rpartition(" to ")[2])
     if not waits_for:
-        return ""
+        return None
     rules = triggers.sweep(triggers.Rule(waits_for, 24, scope=pattern.slice))
     try:
         found = triggers.best(triggers.replay(con, rules, pattern.onset, pattern.week + timedelta(days=6)))
     except ValueError:  # no promise fell due in that time
-        return ""
-    return triggers.sentence(found) if found and found.caught_share.low >= WORTH_CATCHING else ""
-
-
-class Named(NamedTuple):
-    """What the rows of a pattern say of themselves: a reason or an exception, and whose it usually is."""
-
-    origin: Origin | None
-    evidence: Evidence
-
-
-def _named_by_rows(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> Named | None:
-    if metric.id == "return_rate":
-        return _return_reason(con, pattern)
-    return _exception(con, pattern) if metric.id == "exception_rate" else None
-
-
-def _return_reason(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Named | None:
-    sku = dict(pattern.slice.where).get("sku")
-    row = con.execute(
-        """
-        SELECT reason, count(*) * 1.0 / sum(count(*)) OVER () AS share FROM returns_known
-        WHERE ($sku IS NULL OR sku = $sku) AND requested_at::DATE >= $onset
-        GROUP BY reason ORDER BY share DESC, reason LIMIT 1
-        """,
-        {"sku": sku, "onset": pattern.onset},
-    ).fetchone()
-    if not row:
         return None
-    return Named(None, Evidence(f"Since then {share(row[1])} of its returns give the reason {row[0]}.", True))
+    return found if found and found.caught_share.low >= WORTH_CATCHING else None
 
 
-def _exception(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Named | None:
-    """Name the exception that rose most, and whose it usually is."""
-    condition, values = filter_sql(pattern.slice)
-    row = con.execute(
-        f"""
-        WITH told AS (
-            SELECT exception_category AS category, label_at::DATE >= $onset AS since, count(*) AS n FROM parcel_facts
-            WHERE ({condition}) AND label_at::DATE BETWEEN $start AND $end AND exception_category IS NOT NULL
-            GROUP BY ALL
-        ), days AS (SELECT $onset::DATE - $start::DATE AS before, $end::DATE - $onset::DATE + 1 AS now),
-        risen AS (
-            SELECT category, coalesce(sum(n) FILTER (since), 0) / any_value(now)
-                           - coalesce(sum(n) FILTER (NOT since), 0) / any_value(before) AS rise
-            FROM told, days GROUP BY category
-        )
-        SELECT category, rise / sum(greatest(rise, 0)) OVER (),
-               (SELECT any_value(origin) FROM vocabulary WHERE exception_category = category)
-        FROM risen WHERE rise > 0 ORDER BY rise DESC, category LIMIT 1
-        """,
-        {**values, **span_of(pattern)},
-    ).fetchone()
-    if not row:
-        return None
-    category, part, origin = row
-    told = f"{share(part)} of the added exceptions are {str(category).replace('_', ' ')}."
-    return Named(origin if part >= PROMISE_SHARE and origin in ORIGINS else None, Evidence(told, True))
-
-
-def _sentence(pattern: Pattern, origin: Origin, stage: str, stages: tuple[Stage, ...], began: Onset) -> str:
+def _sentence(pattern: Pattern, origin: Origin, stage: str, stages: tuple[Stage, ...], began: Window) -> str:
     step = next((s for s in stages if s.name == stage), None)
     who = "No origin stands out" if origin == "undecided" else f"The candidate is {_article(origin)}"
     where = f"{who} for {pattern.slice.spoken}, {_since(began)}"
@@ -235,7 +141,7 @@ def _sentence(pattern: Pattern, origin: Origin, stage: str, stages: tuple[Stage,
     return f"{hours}, while elsewhere it takes {step.elsewhere_since:.0f} ({step.elsewhere_before:.0f} before)."
 
 
-def _since(began: Onset) -> str:
+def _since(began: Window) -> str:
     if began.low == began.high:
         return f"since {day(began.day)}"
     return f"since about {day(began.day)} ({day(began.low)} to {day(began.high)})"
@@ -243,21 +149,3 @@ def _since(began: Onset) -> str:
 
 def _article(origin: Origin) -> str:
     return f"the {origin}" if origin in ("carrier", "warehouse", "workflow", "recipient") else origin
-
-
-def _proposal(pattern: Pattern, origin: Origin, stage: str) -> str:
-    """Name one targeted change of the five kinds, to be weighed by a person."""
-    where = pattern.slice.spoken
-    if pattern.metric == "cost_index":
-        return (
-            f"Carrier allocation: compare rates for {where} and move the part that another service carries for less."
-        )
-    if pattern.metric == "return_rate":
-        return f"Packaging or listing instruction: check the listing and packing of {where} against the reason given."
-    if origin == "workflow":
-        return f"Automation condition: flag {where} as soon as they are ready, and give them a queue of their own."
-    if origin == "warehouse":
-        return f"Filter update: show waiting orders of {where} at the start of each shift, oldest first."
-    if origin == "carrier":
-        return f"Carrier allocation: send {where} with the next best service until its {stage or 'transit'} recovers."
-    return f"Filter update: surface {where} every morning and look at ten of its parcels before changing anything."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 import duckdb
@@ -63,20 +64,21 @@ class Option:
 
 
 def compare(
-    con: duckdb.DuckDBPyConnection, dim: str, reference: str, where: Slice, *, seed: int = 1
-) -> tuple[Option, ...]:
+    con: duckdb.DuckDBPyConnection, dim: str, reference: str, where: Slice, *, seed: int = 1,
+    since: date | None = None,
+) -> tuple[Option, ...]:  # fmt: skip
     """Compare every other value of `dim` (carrier, service) with the reference's parcels of a slice, cheapest first.
 
-    Parcels of the last `WEEKS` weeks, matched exactly by zone, weight band and (but for services themselves) class
-    of service; the other side is reweighted to the reference's parcels cell by cell (direct standardisation:
-    Rothman et al. 2008, Modern Epidemiology, chapter 4). Times count what is still under way (Kaplan-Meier);
-    intervals are the percentile bootstrap over parcels. Nobody assigned the parcels by chance: what cells do not
-    hold can still differ.
+    Parcels of the last `WEEKS` weeks (or from `since` on, if that is later), matched exactly by zone, weight band
+    and (but for services themselves) class of service; the other side is reweighted to the reference's parcels cell
+    by cell (direct standardisation: Rothman et al. 2008, Modern Epidemiology, chapter 4). Times count what is still
+    under way (Kaplan-Meier); intervals are the percentile bootstrap over parcels. Nobody assigned the parcels by
+    chance: what cells do not hold can still differ.
 
     Raises ValueError for unknown dimensions, and when the reference has no parcel there.
     """
     check(con, "parcels", "parcel_references", Slice.of([*where.where, (dim, reference)]))
-    parcels = _parcels(con, dim, where)
+    parcels = _parcels(con, dim, where, since or date.min)
     own = parcels[parcels["side"] == reference]
     if own.empty:
         raise ValueError(f"no parcel of {where} went with {dim} = {reference} in the last {WEEKS} weeks")
@@ -88,7 +90,7 @@ def compare(
     return _with_frontier(found)
 
 
-def _parcels(con: duckdb.DuckDBPyConnection, dim: str, where: Slice) -> pd.DataFrame:
+def _parcels(con: duckdb.DuckDBPyConnection, dim: str, where: Slice, first: date) -> pd.DataFrame:
     condition, values = filter_sql(where)
     return con.execute(
         f"""
@@ -104,10 +106,11 @@ def _parcels(con: duckdb.DuckDBPyConnection, dim: str, where: Slice) -> pd.DataF
                                 * {STEPS_A_DAY})) AS step,
                attempt_at IS NOT NULL AS arrived
         FROM told
-        WHERE ({condition}) AND since >= now - INTERVAL {WEEKS * 7} DAY AND {dim} <> 'unknown'
+        WHERE ({condition}) AND {dim} <> 'unknown'
+          AND since >= greatest(now - INTERVAL {WEEKS * 7} DAY, $first::TIMESTAMP)
         ORDER BY ALL
         """,
-        values,
+        {**values, "first": first},
     ).df()
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple
 
 import duckdb
+import numpy as np
+from numpy.typing import NDArray
 
 from closeloop import metrics
 from closeloop.model import Pattern, Slice, Stage
@@ -26,39 +28,91 @@ MILESTONES = (
 LONGEST_STAGE_H = 30 * 24
 """Hours at which one stage of one parcel is capped, so that a lost parcel does not carry the mean."""
 
+BINS_AN_HOUR = 4
+BINS = LONGEST_STAGE_H * BINS_AN_HOUR + 1
+
+
+class Counts(NamedTuple):
+    """Parcels by the quarter hours after which they finished a step (`done`) or left our sight (`left`)."""
+
+    done: NDArray[np.float64]
+    left: NDArray[np.float64]
+
+    @property
+    def waiting(self) -> NDArray[np.float64]:
+        """The share that still waits after each quarter hour (Kaplan-Meier)."""
+        at_risk = self.left[::-1].cumsum()[::-1]
+        return np.cumprod(1 - self.done / np.maximum(at_risk, 1), dtype=np.float64)
+
+    @property
+    def watched(self) -> int:
+        """How many quarter hours can be told: all of them, once nobody waits any more."""
+        last = int(np.flatnonzero(self.left)[-1]) + 1
+        return BINS if self.waiting[last - 1] <= 0 else last
+
+    def mean(self, until: int) -> float:
+        """Mean quarter hours in the step, each counted up to `until`."""
+        still = np.concatenate([[1.0], self.waiting])[: until + 1]
+        return float((still[:-1] + still[1:]).sum() / 2)
+
 
 def milestone_split(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> tuple[Stage, ...]:
     """Mean hours of each step for parcels of the slice and for the rest, before the onset and since.
 
-    Only parcels that finished the step are in the mean; times over 30 days count as 30 days.
+    A parcel that is still in the step counts as waiting that long at least (restricted mean survival time:
+    Royston and Parmar 2013, BMC Medical Research Methodology 13:152), up to the longest time that all four groups
+    could be watched, 30 days at most: the mean of finished parcels alone falls when deliveries get stuck. A step
+    whose end was skipped is not counted.
     """
     metric = metrics.by_id(pattern.metric)
     if metric.kind != "share" or metric.view == "line_facts":
         return ()
     present = [(column, name) for column, name in MILESTONES if _has(con, column)]
     pairs = list(pairwise(present))
-    clock = "ready_at" if metric.view == "order_facts" else metric.at
-    hours = ", ".join(
-        f"avg(least(greatest(epoch({b}) - epoch({a}), 0) / 3600, {LONGEST_STAGE_H}))" for (a, _), (b, _) in pairs
-    )
+    groups = _waits(con, pattern, "ready_at" if metric.view == "order_facts" else metric.at, present)
+    return tuple(_stage(f"{a} to {b}", groups.get(i, {})) for i, ((_, a), (_, b)) in enumerate(pairs))
+
+
+def _waits(
+    con: duckdb.DuckDBPyConnection, pattern: Pattern, clock: str, present: list[tuple[str, str]]
+) -> dict[int, dict[tuple[bool, bool], Counts]]:
+    """Count, by step, inside and since, how many parcels finished it after so many quarter hours or still wait."""
     condition, values = filter_sql(pattern.slice)
+    steps = []
+    for i, ((a, _), (b, _)) in enumerate(pairwise(present)):
+        later = " AND ".join(f"{column} IS NULL" for column, _ in present[i + 2 :]) or "true"
+        steps.append(
+            f"SELECT {i} AS step, inside, since, {b} IS NOT NULL AS done, least({LONGEST_STAGE_H}, greatest(0,"
+            f" epoch(coalesce({b}, ended_at, now) - {a}) / 3600)) AS hours FROM told"
+            f" WHERE {a} IS NOT NULL AND ({b} IS NOT NULL OR ({later}))"
+        )
     rows = con.execute(
         f"""
-        SELECT ({condition}) AS inside, {clock}::DATE >= $onset AS since, {hours} FROM parcel_references
-        WHERE {clock}::DATE BETWEEN $start AND $end AND {clock} IS NOT NULL GROUP BY ALL ORDER BY ALL
+        WITH told AS MATERIALIZED (
+            SELECT {", ".join(column for column, _ in present)}, ended_at, ({condition}) AS inside,
+                   {clock}::DATE >= $onset AS since, (SELECT as_of FROM clock) AS now
+            FROM parcel_references WHERE {clock}::DATE BETWEEN $start AND $end AND {clock} IS NOT NULL
+        )
+        SELECT step, inside, since, floor(hours * {BINS_AN_HOUR})::INT AS at,
+               count(*) FILTER (done AND hours < {LONGEST_STAGE_H}), count(*)
+        FROM ({" UNION ALL ".join(steps)}) GROUP BY ALL ORDER BY ALL
         """,
         {**values, **span_of(pattern)},
     ).fetchall()
-    groups = {(bool(row[0]), bool(row[1])): row[2:] for row in rows}
-    return tuple(
-        _stage(f"{start} to {end}", i, groups) for i, ((_, start), (_, end)) in enumerate(pairs)
-    )  # fmt: skip
+    found: dict[int, dict[tuple[bool, bool], Counts]] = {}
+    for step, inside, since, at, done, all_ in rows:
+        counts = found.setdefault(step, {}).setdefault((bool(inside), bool(since)), Counts(*np.zeros((2, BINS))))
+        counts.done[at] += done
+        counts.left[at] += all_
+    return found
 
 
-def _stage(name: str, i: int, groups: dict[tuple[bool, bool], Any]) -> Stage:
+def _stage(name: str, groups: dict[tuple[bool, bool], Counts]) -> Stage:
+    watched = min((counts.watched for counts in groups.values()), default=BINS)
+
     def hours(inside: bool, since: bool) -> float:
-        value = groups.get((inside, since), (None,) * (i + 1))[i]
-        return round(float(value), 2) if value is not None else 0.0
+        counts = groups.get((inside, since))
+        return round(counts.mean(watched) / BINS_AN_HOUR, 2) if counts else 0.0
 
     return Stage(name, hours(True, False), hours(True, True), hours(False, False), hours(False, True))
 

@@ -127,7 +127,12 @@ def replay(con: duckdb.DuckDBPyConnection, rules: Iterable[Rule], since: date, u
     The facts must be built on `con`. Raises ValueError when the data has no promised dates.
     """
     _mark_what_was_recorded(con)
-    return tuple(_replayed(con, rule, since, until) for rule in rules)
+    asked = tuple(rules)
+    found: dict[Rule, Replay] = {}
+    for kind in dict.fromkeys(replace(rule, hours=1.0) for rule in asked):
+        alike = [rule for rule in asked if replace(rule, hours=1.0) == kind]
+        found |= {one.rule: one for one in _replayed(con, alike, since, until)}
+    return tuple(found[rule] for rule in asked)
 
 
 def sweep(rule: Rule, hours: Sequence[float] = THRESHOLDS) -> tuple[Rule, ...]:
@@ -160,6 +165,11 @@ def sentence(found: Replay) -> str:
 
 
 def _mark_what_was_recorded(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the table `recorded` of these facts, unless it is there already."""
+    as_of = con.execute("SELECT as_of::VARCHAR FROM clock").fetchone()
+    known = con.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'recorded' AND temporary").fetchone()
+    if as_of == known:
+        return
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE recorded AS
@@ -174,47 +184,65 @@ def _mark_what_was_recorded(con: duckdb.DuckDBPyConnection) -> None:
         LEFT JOIN vocabulary AS coarse ON coarse.code = events.source_status
         """
     )
+    con.execute(f"COMMENT ON TABLE recorded IS '{as_of[0] if as_of else ''}'")
 
 
-def _replayed(con: duckdb.DuckDBPyConnection, rule: Rule, since: date, until: date) -> Replay:
-    where, values = filter_sql(rule.scope)
-    row = con.execute(
+def _replayed(con: duckdb.DuckDBPyConnection, rules: Sequence[Rule], since: date, until: date) -> list[Replay]:
+    """Replay rules that differ in their hours only, in one pass."""
+    kind = rules[0]
+    where, values = filter_sql(kind.scope)
+    rows = con.execute(
         f"""
-        WITH waits AS ({WAITS[rule.waits_for].format(where=where)}),
-        timed AS ({_TIMED[rule.clock if rule.waits_for != "destination" else "back"]}),
-        alarms AS (
-            SELECT unit, min(fired_at) AS fired_at FROM timed
-            WHERE fired_at < ended_at OR (ended_at IS NULL AND fired_at < $now) GROUP BY unit
+        WITH outcomes AS MATERIALIZED (
+            SELECT unit, missed, promise_end, ticket_at
+            FROM ({_ORDERS if kind.waits_for == "label" else _PARCELS})
+            WHERE promise_end > $since AND promise_end <= $until::DATE + 1 AND ({where})
         ),
-        outcomes AS ({_ORDERS if rule.waits_for == "label" else _PARCELS}),
+        waits AS MATERIALIZED (
+            SELECT waits.* FROM ({WAITS[kind.waits_for].format(where=where)}) AS waits SEMI JOIN outcomes USING (unit)
+        ),
+        thresholds AS (SELECT unnest($hours::DOUBLE[]) AS hours),
+        timed AS ({_TIMED[kind.clock if kind.waits_for != "destination" else "back"]}),
+        alarms AS (
+            SELECT unit, hours, min(fired_at) AS fired_at FROM timed
+            WHERE fired_at < ended_at OR (ended_at IS NULL AND fired_at < $now) GROUP BY unit, hours
+        ),
         judged AS (
-            SELECT missed, fired_at, missed AND fired_at < promise_end AS caught,
+            SELECT hours, missed, fired_at, missed AND fired_at < promise_end AS caught,
                    epoch(promise_end - fired_at) / 3600 AS before_promise,
                    epoch(ticket_at - fired_at) / 3600 AS before_ticket
-            FROM (SELECT DISTINCT unit FROM waits) JOIN outcomes USING (unit) LEFT JOIN alarms USING (unit)
-            WHERE promise_end > $since AND promise_end <= $until::DATE + 1 AND ({where})
+            FROM (SELECT DISTINCT unit FROM waits) CROSS JOIN thresholds
+            JOIN outcomes USING (unit) LEFT JOIN alarms USING (unit, hours)
         )
-        SELECT count(*), count(*) FILTER (missed), count(fired_at), count(*) FILTER (caught),
+        SELECT hours, count(*), count(*) FILTER (missed), count(fired_at), count(*) FILTER (caught),
                median(before_promise) FILTER (caught), median(before_ticket) FILTER (caught)
-        FROM judged
+        FROM judged GROUP BY hours
         """,
-        {**values, "hours": rule.hours, "since": since, "until": until, "now": _now(con)},
-    ).fetchone()
-    watched, missed, alarms, caught, promise, ticket = row or (0, 0, 0, 0, None, None)
-    if not watched:
-        raise ValueError(f"no promise of {rule.scope} fell due from {since} to {until}; rules are replayed on those")
-    return Replay(rule, watched, missed, alarms, caught, ((until - since).days + 1) / 7, promise, ticket)
+        {**values, "hours": [rule.hours for rule in rules], "since": since, "until": until, "now": _now(con)},
+    ).fetchall()
+    if not rows:
+        raise ValueError(f"no promise of {kind.scope} fell due from {since} to {until}; rules are replayed on those")
+    weeks = ((until - since).days + 1) / 7
+    told = {row[0]: row for row in rows}
+    return [_outcome(rule, told[rule.hours], weeks) for rule in rules]
+
+
+def _outcome(rule: Rule, row: tuple[Any, ...], weeks: float) -> Replay:
+    _, watched, missed, alarms, caught, before_promise, before_ticket = row
+    return Replay(rule, watched, missed, alarms, caught, weeks, before_promise, before_ticket)
 
 
 _TIMED = {
-    "calendar": "SELECT unit, ended_at, started_at + to_seconds($hours * 3600) AS fired_at FROM waits",
-    "back": "SELECT unit, ended_at, started_at - to_seconds($hours * 3600) AS fired_at FROM waits",
+    "calendar": """
+        SELECT unit, hours, ended_at, started_at + to_seconds(hours * 3600) AS fired_at FROM waits, thresholds""",
+    "back": """
+        SELECT unit, hours, ended_at, started_at - to_seconds(hours * 3600) AS fired_at FROM waits, thresholds""",
     "business": """
-        SELECT unit, ended_at, later.day + to_seconds((hour_no % 24) * 3600) AS fired_at
+        SELECT unit, hours, ended_at, later.day + to_seconds((hour_no % 24) * 3600) AS fired_at
         FROM (
-            SELECT unit, ended_at, no * 24 + $hours
+            SELECT unit, hours, ended_at, no * 24 + hours
                    + CASE WHEN working THEN epoch(started_at - day::TIMESTAMP) / 3600 - 24 ELSE 0 END AS hour_no
-            FROM waits JOIN days ON days.day = started_at::DATE
+            FROM waits JOIN days ON days.day = started_at::DATE CROSS JOIN thresholds
         ) JOIN days AS later ON later.working AND later.no = floor(hour_no / 24) + 1""",
 }
 """When each wait has lasted too long; a working day has 24 business hours, a day off has none."""

@@ -12,7 +12,7 @@ ORDER = (
     "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "facts", "metrics", "glossary",
     "cube", "cube_file", "leaves", "words", "scan", "patterns", "early", "mix", "feed_alarms", "hotspots",
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
-    "triggers", "coincidences", "comparisons", "origins", "causes",
+    "triggers", "coincidences", "comparisons", "clues", "mixes", "origins", "proposals", "causes",
     "changes", "observed", "doubts", "impact", "review", "ledger", "findings", "summary", "simulate", "loop",
     "check", "pictures", "charts", "charts_ledger", "report", "cli_report", "cli_check", "cli_log", "cli_ask", "cli",
 )  # fmt: skip

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from closeloop import causes, patterns, simulate
+from closeloop.coincidences import Window, coincidences
 from closeloop.loop import Loop
 from closeloop.model import Cause, Estimate, Pattern, Slice
 from closeloop.simulate.scenario import Effect, Problem, where
@@ -113,3 +114,26 @@ def test_an_unchanged_promise_is_no_cause(demo: Loop) -> None:
     said = [e.sentence for e in cause.evidence if "romise" in e.sentence]
     assert said
     assert not any("became shorter" in sentence for sentence in said)
+
+
+def test_what_people_wrote_down_is_ranked_by_date_and_scope(demo: Loop) -> None:
+    lane = pattern_of("slow_transit", Slice.of([("region", "West South Central"), ("service", "FedEx Ground")]))
+    began = Window(date(2026, 10, 25), date(2026, 10, 26), date(2026, 10, 27))
+    demo.con.execute("BEGIN")
+    try:
+        demo.con.execute(
+            """
+            INSERT INTO events_known (event_id, kind, starts_at, scope, note) VALUES
+            ('1', 'strike', '2026-10-26', 'service = FedEx Ground & region = West South Central',
+             'Drivers walked out'),
+            ('2', 'weather', '2026-10-26', 'region = New England', 'Snow'),
+            ('3', 'promotion', '2026-10-26', NULL, 'Ten per cent off'),
+            ('4', 'rule', '2026-09-01', 'service = FedEx Ground', 'Too long ago')
+            """
+        )
+        found = [one for one in coincidences(demo.con, lane, began) if one.name in ("strike", "weather", "promotion")]
+    finally:
+        demo.con.execute("ROLLBACK")
+    assert [one.name for one in found] == ["strike", "promotion"], "snow elsewhere is none, the very lane comes first"
+    assert found[0].fit > 2 * found[1].fit
+    assert "Drivers walked out" in found[0].sentence

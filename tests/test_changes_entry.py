@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from closeloop import changes
-from closeloop.model import Cause, Estimate, Pattern, Slice, Verdict
+from closeloop.model import Cause, Estimate, Pattern, Remedy, Slice, Verdict
 
 DANA = changes.Signed("Dana", date(2026, 10, 1))
 LATE = changes.Signed("Lee", date(2026, 10, 20))
@@ -221,26 +221,27 @@ PATTERN = Pattern(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("proposal", "kind", "what"),
-    [
-        ("Carrier allocation: send it with UPS.", "carrier_allocation", "send it with UPS."),
-        ("Automation condition: flag: all.", "automation_condition", "flag: all."),
-        ("Filter update: show them.", "filter_update", "show them."),
-        ("Packaging or listing instruction: check it.", "packaging_or_labeling", "check it."),
-        ("Look again: soon.", None, "soon."),
-    ],
-)
-def test_a_pattern_drafts_what_it_settles(proposal: str, kind: str | None, what: str) -> None:
-    cause = Cause("P0404", "carrier", 0.9, "transit", PATTERN.onset, True, "The carrier is slow.", proposal=proposal)
+def test_a_pattern_drafts_what_it_settles() -> None:
+    remedy = Remedy(
+        "carrier_allocation", "move it to UPS", PATTERN.slice, "slow_transit", "region", "label_to_first_scan",
+        Estimate(-45, -58, -30), "late parcels", "+$310 in shipping cost a week",
+    )  # fmt: skip
+    cause = Cause("P0404", "carrier", 0.9, "transit", PATTERN.onset, True, "The carrier is slow.", remedy=remedy)
     cells = changes.from_pattern(PATTERN, cause)
-    assert cells.get("kind") == kind
-    del cells["kind" if kind else "notes"]
-    assert cells["change_shipped"] == what
+    assert (cells["kind"], cells["change_shipped"]) == ("carrier_allocation", "move it to UPS")
     assert cells["root_cause"] == "carrier: The carrier is slow."
     assert (cells["pattern"], cells["metric"], cells["since"]) == ("P0404", "slow_transit", "2026-10-26")
     assert cells["scope"] == "region = Mountain"
+    assert (cells["comparison"], cells["placebo_metric"]) == ("region", "label_to_first_scan")
+    assert cells["expected_effect"] == "-45 late parcels a week [-58, -30], +$310 in shipping cost a week"
     assert changes.from_pattern(PATTERN, None)["notes"] == "2026-W47: Slow into Mountain."
+
+
+def test_a_cause_without_a_change_drafts_its_words_and_no_kind() -> None:
+    cause = Cause("P0404", "undecided", 0.4, "", PATTERN.onset, True, "Nobody stands out.", proposal="Look again.")
+    cells = changes.from_pattern(PATTERN, cause)
+    assert cells["change_shipped"] == "Look again"
+    assert "kind" not in cells
 
 
 def test_a_verdict_gives_what_closes_its_change(log: Path) -> None:

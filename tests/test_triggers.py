@@ -83,6 +83,7 @@ def test_a_scan_that_reached_the_merchant_late_does_not_hold_the_alarm_back(demo
     demo.con.execute("BEGIN")
     try:
         demo.con.execute("UPDATE tracking_events_known SET recorded_at = recorded_at + INTERVAL 2 DAY")
+        demo.con.execute("DROP TABLE recorded")
         after = replay(demo.con, [rule], SINCE, UNTIL)[0]
     finally:
         demo.con.execute("ROLLBACK")

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from closeloop.changes.rows import estimate_cell
-from closeloop.model import Cause, ChangeKind, Pattern, Verdict
-
-KINDS: dict[str, ChangeKind] = {
-    "Automation condition": "automation_condition",
-    "Carrier allocation": "carrier_allocation",
-    "Filter update": "filter_update",
-    "Communication template": "communication_template",
-    "Packaging or listing instruction": "packaging_or_labeling",
-}
-"""How a proposal begins that is of a kind."""
+from closeloop.model import Cause, Pattern, Verdict
 
 
 def from_pattern(pattern: Pattern, cause: Cause | None) -> dict[str, str]:
@@ -32,9 +23,18 @@ def from_pattern(pattern: Pattern, cause: Cause | None) -> dict[str, str]:
 
 
 def _explained(cause: Cause) -> dict[str, str]:
-    named, _, what = cause.proposal.partition(": ")
-    found = {"root_cause": f"{cause.origin}: {cause.sentence}", "change_shipped": what or cause.proposal}
-    return found | ({"kind": KINDS[named]} if named in KINDS else {})
+    found = {"root_cause": f"{cause.origin}: {cause.sentence}"}
+    if not (remedy := cause.remedy):
+        return found | {"change_shipped": cause.proposal.rstrip(".")}
+    return found | {
+        "change_shipped": remedy.what,
+        "kind": remedy.kind,
+        "scope": str(remedy.scope),
+        "metric": remedy.metric,
+        "comparison": remedy.comparison,
+        "placebo_metric": remedy.placebo_metric,
+        "expected_effect": remedy.expected_effect,
+    }
 
 
 def outcome_of(verdict: Verdict) -> dict[str, str]:

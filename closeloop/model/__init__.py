@@ -1,7 +1,7 @@
 """The words that closeloop speaks: frozen values, nothing else."""
 
 from closeloop.model.alarm import Alarm, AlarmKind
-from closeloop.model.cause import Cause, Coincidence, Evidence, Origin, Stage
+from closeloop.model.cause import Cause, Coincidence, Evidence, Origin, Remedy, Stage
 from closeloop.model.change import Change, ChangeKind, Decision, Faded, Verdict
 from closeloop.model.estimate import Estimate, Point, stable_id
 from closeloop.model.findings import Findings, Provenance, Quality, Quarantine, TableCount
@@ -47,6 +47,7 @@ __all__ = [
     "Provenance",
     "Quality",
     "Quarantine",
+    "Remedy",
     "Saving",
     "Slice",
     "Stage",

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from closeloop.model.change import ChangeKind
+from closeloop.model.estimate import Estimate
+from closeloop.slices import Slice
+
 Origin = Literal["carrier", "warehouse", "workflow", "recipient", "customs", "external", "undecided"]
 
 
@@ -35,12 +39,44 @@ class Stage:
 
 @dataclass(frozen=True)
 class Coincidence:
-    """Something else that changed when a pattern began: `dose` is the new level over the old one."""
+    """Something else that changed when a pattern began: `dose` is the new level over the old one.
+
+    `fit` (0 to 1) is how well its date, its scope and its dose fit those of the pattern.
+    """
 
     name: str
     day: date
     dose: float
     sentence: str
+    fit: float = 0.0
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """One targeted change against a candidate cause, and how its success would be measured.
+
+    `expected` is what it would bring in a week, in `unit`, with an interval; none where nothing like it has
+    been seen. `other_effects` are what it would cost or gain beside, in words.
+    """
+
+    kind: ChangeKind
+    what: str
+    scope: Slice
+    metric: str
+    comparison: str = ""
+    placebo_metric: str = ""
+    expected: Estimate | None = None
+    unit: str = ""
+    other_effects: str = ""
+
+    @property
+    def expected_effect(self) -> str:
+        """Say what is expected of it, as the improvement log takes it."""
+        if self.expected is None:
+            return self.other_effects
+        low, high = sorted((self.expected.low, self.expected.high))
+        told = f"{self.expected.value:+,.0f} {self.unit} a week [{low:+,.0f}, {high:+,.0f}]"
+        return f"{told}, {self.other_effects}" if self.other_effects else told
 
 
 @dataclass(frozen=True)
@@ -62,3 +98,4 @@ class Cause:
     coincidences: tuple[Coincidence, ...] = ()
     origins: tuple[tuple[Origin, float], ...] = ()
     earlier: str = ""
+    remedy: Remedy | None = None

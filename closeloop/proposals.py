@@ -1,0 +1,221 @@
+"""A candidate cause -> one targeted change of five kinds, with what the same parcels did elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import sqrt
+from typing import NamedTuple
+
+import duckdb
+
+from closeloop import metrics, rates, triggers
+from closeloop.clues import Named, Promise
+from closeloop.model import ChangeKind, Estimate, Metric, Origin, Pattern, Remedy, Slice
+from closeloop.stages import filter_sql, span_of
+from closeloop.words import day, excess, share
+
+KINDS: dict[ChangeKind, str] = {
+    "automation_condition": "Automation condition",
+    "carrier_allocation": "Carrier allocation",
+    "filter_update": "Filter update",
+    "communication_template": "Communication template",
+    "packaging_or_labeling": "Packaging or listing instruction",
+}
+"""How a proposal of each kind begins."""
+
+MATCHED = 0.3
+"""The share of parcels that must have a like parcel with the other carrier for a move to be proposed."""
+
+MENDED = {
+    "SIZE": "correct the size table of the listing",
+    "NOT_AS_DESCRIBED": "correct the description and pictures of the listing",
+    "COLOR": "correct the pictures of the listing",
+    "STYLE": "correct the pictures of the listing",
+    "WRONG_ITEM": "put a scan check into the packing instruction",
+    "DEFECTIVE": "check the stock, and change the packing instruction",
+    "DAMAGED": "change the packing instruction",
+}
+"""What to mend, by the beginning of the reason that returns give."""
+
+UNTOUCHED = {
+    "to label": ("slow_transit", "label_to_first_scan"),
+    "to first scan": ("ready_to_label", "slow_transit"),
+    "to destination": ("label_to_first_scan", "ready_to_label"),
+    "to first attempt": ("label_to_first_scan", "ready_to_label"),
+    "price": ("slow_transit",),
+}
+"""Metrics that must not move when a step is mended, the best first, by how the step's name ends."""
+
+PLACES = ("region", "zone", "state", "warehouse", "weight_band", "channel", "complexity", "carrier", "service", "sku")
+"""Dimensions whose other values a change is held against, the best first: those that it does not spill into."""
+
+
+class Why(NamedTuple):
+    """What the review of a pattern found out that a change can be aimed at."""
+
+    origin: Origin
+    stage: str
+    promise: Promise | None = None
+    named: Named | None = None
+    alert: triggers.Replay | None = None
+    carrier: str = ""
+
+
+def propose(con: duckdb.DuckDBPyConnection, pattern: Pattern, why: Why) -> Remedy | None:
+    """Propose one targeted change against a candidate cause, specific and in proportion; none where none stands out.
+
+    Effects are of the weeks since the onset: a move of parcels by like-for-like cells (`rates.compare`), a promise
+    by who would not have been late, a listing by the excess of the pattern. They are hopes and no promises.
+    """
+    metric = metrics.by_id(pattern.metric)
+    if why.promise and why.promise.to_blame:
+        return _promised(metric, pattern, why.promise)
+    if metric.id == "return_rate":
+        return _relisted(metric, pattern, why)
+    if why.origin == "carrier":
+        return _moved(con, metric, pattern, why)
+    if why.named and why.named.what in ("address_issue", "incorrect_data"):
+        what = f"hold {pattern.slice.spoken} whose address does not pass validation, before a label is made"
+        return _remedy("automation_condition", what, metric, pattern, why)
+    if why.origin == "external":
+        return _told(con, metric, pattern, why)
+    return _flagged(metric, pattern, why) if why.origin in ("workflow", "warehouse") else None
+
+
+def sentence(remedy: Remedy) -> str:
+    """Say a proposal: its kind, what changes, and what is expected of it."""
+    effect = f" (expected: {remedy.expected_effect})" if remedy.expected_effect else ""
+    return f"{KINDS[remedy.kind]}: {remedy.what}{effect}."
+
+
+def _remedy(kind: ChangeKind, what: str, metric: Metric, pattern: Pattern, why: Why) -> Remedy:
+    comparison = next((dim for dim in PLACES if dim in pattern.slice.dims), "")
+    untouched = next((names for end, names in UNTOUCHED.items() if why.stage.endswith(end)), ())
+    fits = (name for name in untouched if set(pattern.slice.dims) <= set(metrics.by_id(name).dims))
+    placebo = next((name for name in fits if name != metric.id), "")
+    return Remedy(kind, what, pattern.slice, metric.id, comparison, placebo)
+
+
+def _told(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, why: Why) -> Remedy:
+    """Propose to speak first: customers' questions must fall, deliveries cannot."""
+    what = f"tell customers of {pattern.slice.spoken} of the delay on its first day, before they ask"
+    plain = _remedy("communication_template", what, metric, pattern, why)
+    tickets = con.execute("SELECT count(*) FROM tickets_known").fetchone()
+    asked = metrics.by_id("wismo_rate")
+    if not tickets or not tickets[0] or not set(pattern.slice.dims) <= set(asked.dims):
+        return plain
+    return replace(plain, metric=asked.id, placebo_metric=metric.id)
+
+
+def _promised(metric: Metric, pattern: Pattern, promise: Promise) -> Remedy:
+    n, spared = promise.n / pattern.weeks, promise.spared
+    error = 1.96 * sqrt(max(spared * (1 - spared), 0.0) / max(promise.n, 1))
+    what = (
+        f"promise {pattern.slice.spoken} about {promise.days:.0f} days again, until they are as fast as now promised"
+    )
+    plain = _remedy("communication_template", what, metric, pattern, Why("workflow", "to label", promise))
+    expected = Estimate(-n * spared, -n * (spared + error), -n * (spared - error))
+    return replace(plain, expected=expected, unit="late parcels")
+
+
+def _relisted(metric: Metric, pattern: Pattern, why: Why) -> Remedy:
+    reason = why.named.what if why.named else ""
+    mend = next((text for start, text in MENDED.items() if reason.startswith(start)), "check listing and packing")
+    what = f"{mend} of {pattern.slice.spoken}" + (f"; most say {reason}" if reason else "")
+    hoped = Estimate(-pattern.excess.value, -pattern.excess.high, -pattern.excess.low)
+    plain = _remedy("packaging_or_labeling", what, metric, pattern, why)
+    return replace(plain, expected=hoped, unit=pattern.unit)
+
+
+def _flagged(metric: Metric, pattern: Pattern, why: Why) -> Remedy:
+    """Propose to see them earlier: an automation for a way of working, a worklist for a site."""
+    where = pattern.slice.spoken
+    if why.alert is None:
+        kind: ChangeKind = "automation_condition" if why.origin == "workflow" else "filter_update"
+        what = (
+            f"flag {where} as soon as they are ready, and give them a queue of their own" if why.origin == "workflow"
+            else f"show waiting orders of {where} at the start of each shift, the oldest first"
+        )  # fmt: skip
+        return _remedy(kind, what, metric, pattern, why)
+    conditions = " and ".join(why.alert.rule.conditions)
+    what = f"when {conditions}, flag it and put it first"
+    if why.origin == "warehouse":
+        what = f"at the start of each shift, list what matches: {conditions}"
+    caught = why.alert.caught / why.alert.weeks
+    beside = (
+        f"flags {why.alert.alarms_a_week:,.0f} a week, {caught:,.0f} of them missed promises"
+        f" ({share(why.alert.caught_share.value)} of all), in time"
+    )
+    kind: ChangeKind = "automation_condition" if why.origin == "workflow" else "filter_update"
+    return replace(_remedy(kind, what, metric, pattern, why), other_effects=beside)
+
+
+def _moved(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, why: Why) -> Remedy:
+    """Propose the carrier or service that did best with like parcels since the onset."""
+    where = dict(pattern.slice.where)
+    dim = next((name for name in ("service", "carrier") if name in where), "carrier")
+    reference = where.get(dim, why.carrier)
+    measure = {"index": "cost"}.get(metric.kind, "exceptions" if metric.id == "exception_rate" else "on_time")
+    options = _options(con, pattern, dim, reference) if reference else ()
+    sides = [(one, one.measures[measure].difference) for one in options if measure in one.measures]
+    sign = -1 if measure == "on_time" else 1
+    better = [(one, diff) for one, diff in sides if sign * diff.value < 0 and diff.low * diff.high > 0]
+    if not better:
+        whom = reference or f"the carrier of {pattern.slice.spoken}"
+        known = "no other one is surely better with like parcels" if options else "no other one takes like parcels"
+        what = f"take {pattern.slice.spoken} up with {whom}, and move nothing yet: {known}"
+        return _remedy("carrier_allocation", what, metric, pattern, why)
+    best, diff = min(better, key=lambda pair: sign * pair[1].value)
+    n = best.matched * _a_week(con, pattern, dim, reference)
+    what = f"move {pattern.slice.spoken} from {reference} to {best.name} where like parcels went there" + (
+        f" ({share(best.matched)} of them)" if best.matched < 0.995 else ""
+    )
+    plain = _remedy("carrier_allocation", what, metric, pattern, why)
+    if measure == "cost":
+        return replace(plain, other_effects=_money(diff, n) + _slower(best, n))
+    unit = "parcels with an exception" if measure == "exceptions" else "late parcels"
+    low, high = sorted((sign * diff.low * n, sign * diff.high * n))
+    cost = best.measures.get("cost")
+    expected = Estimate(sign * diff.value * n, low, high)
+    return replace(plain, expected=expected, unit=unit, other_effects=_money(cost.difference, n) if cost else "")
+
+
+def _options(con: duckdb.DuckDBPyConnection, pattern: Pattern, dim: str, reference: str) -> tuple[rates.Option, ...]:
+    rest = Slice.of(pair for pair in pattern.slice.where if pair[0] not in (dim, "carrier"))
+    try:
+        options = rates.compare(con, dim, reference, rest, since=pattern.onset)
+    except ValueError:  # nothing of the reference since then, or a dimension that parcels do not have
+        return ()
+    return tuple(one for one in options if one.matched >= MATCHED)
+
+
+def _a_week(con: duckdb.DuckDBPyConnection, pattern: Pattern, dim: str, reference: str) -> float:
+    condition, values = filter_sql(pattern.slice)
+    span = span_of(pattern)
+    row = con.execute(
+        f"SELECT count(*) FROM parcel_facts WHERE ({condition}) AND {dim} = $reference"
+        " AND coalesce(handed_over_at, label_at)::DATE BETWEEN $onset AND $end",
+        {**values, "reference": reference, "onset": span["onset"], "end": span["end"]},
+    ).fetchone()
+    return float(row[0]) / pattern.weeks if row else 0.0
+
+
+def _money(difference: Estimate, n: float) -> str:
+    scaled = Estimate(difference.value * n, difference.low * n, difference.high * n)
+    return f"{excess(scaled, 'in shipping cost')} a week"
+
+
+def _slower(option: rates.Option, n: float) -> str:
+    sides = option.measures.get("on_time")
+    if not sides:
+        return ""
+    change = sides.difference
+    return f", {-change.value * n:+,.0f} late parcels a week [{-change.high * n:+,.0f}, {-change.low * n:+,.0f}]"
+
+
+def undecided(pattern: Pattern) -> str:
+    """Say what to do while no origin stands out."""
+    return (
+        f"Filter update: surface {pattern.slice.spoken} every morning since {day(pattern.onset)}, and look at ten of"
+        " its parcels before changing anything."
+    )
