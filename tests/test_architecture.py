@@ -10,7 +10,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "closeloop"
 ORDER = (
     "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "clocks", "engines", "facts", "metrics",
-    "glossary", "cells", "cube", "cube_file", "leaves", "words", "scan", "patterns", "mix", "feed_alarms", "hotspots",
+    "glossary", "cells", "cube", "cube_file", "leaves", "words", "scan", "patterns", "mix", "feed_alarms",
+    "hotspots",
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
     "triggers", "coincidences", "comparisons", "origins", "causes",
     "changes", "impact", "review", "findings", "summary", "simulate", "loop",
