@@ -174,7 +174,9 @@ def _dense(group: Group, key: Ints, keys: int, weeks: tuple[date, ...], names: S
     inside = np.flatnonzero((column >= 0) & (column < len(weeks)))
     at = key[inside] * len(weeks) + column[inside]
     once = {
-        name: np.bincount(at, group.sums[name][inside], keys * len(weeks)).reshape(keys, len(weeks))
+        name: np.bincount(at, group.sums[name][inside], keys * len(weeks))
+        .astype(np.float64)
+        .reshape(keys, len(weeks))
         for name in dict.fromkeys(names)
     }
     return tuple(once[name] for name in names)

@@ -44,12 +44,13 @@ def calendar(source: Source, until: date) -> pd.DataFrame:
     days = pd.date_range(FIRST_DAY, until, unit="s")
     weekday = np.array(WEEKDAYS)[days.weekday]
     working = np.isin(weekday, source.working_days) & ~days.isin(pd.to_datetime(list(source.holidays)))
-    number, later = np.cumsum(working), days[working].date
+    number = np.cumsum(working)
+    later = [day.date() for day in days[working]]
     frame = pd.DataFrame({"day": days.date, "weekday": weekday, "working": working, "no": number})
     for ahead in (1, 2):
         # The first working day has number 1 and stands at place 0.
         place = number + ahead + ~working - 1
-        frame[f"next_{ahead}"] = [later[i] if i < len(later) else None for i in place]
+        frame[f"next_{ahead}"] = pd.Series([later[i] if i < len(later) else None for i in place], dtype=object)
     return frame
 
 

@@ -115,7 +115,7 @@ def build(con: duckdb.DuckDBPyConnection | Engine, week: date, metrics: Iterable
     lacks = _lacks(engine, tuple(metrics))
     present = [metric for metric, lack in lacks.items() if not lack]
     missing = tuple((metric.id, f"needs {lack}") for metric, lack in lacks.items() if lack)
-    passes: dict[tuple[object, ...], list[Metric]] = defaultdict(list)
+    passes: dict[tuple[str, str, tuple[str, ...]], list[Metric]] = defaultdict(list)
     for metric in present:
         passes[metric.view, metric.at, metric.dims].append(metric)
     first_view = {dims: view for view, _, dims in reversed(passes)}

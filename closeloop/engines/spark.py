@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -35,7 +37,7 @@ class SparkEngine:
 
     def load(self, name: str, frame: pd.DataFrame) -> None:
         """Make a small table of a frame."""
-        zoned = {c: frame[c].dt.tz_localize("UTC") for c in frame.select_dtypes("datetime")}
+        zoned = {str(c): frame[c].dt.tz_localize("UTC") for c in frame.select_dtypes("datetime")}
         table = pa.Table.from_pandas(frame.assign(**zoned), preserve_index=False)
         self._name(name, self.session.createDataFrame(table))
 
@@ -68,10 +70,10 @@ class SparkEngine:
 def to_spark(sql: str, timezone: str) -> str:
     """Turn a SELECT of DuckDB's dialect into Spark's, with `local_time` in a zone."""
     zone = exp.Literal.string(timezone)
-    return sqlglot.parse_one(sql, read="duckdb").transform(lambda node: _turned(node, zone)).sql("spark")
+    return sqlglot.parse_one(sql, read="duckdb").transform(partial(_turned, zone=zone)).sql("spark")
 
 
-def _turned(node: exp.Expression, zone: exp.Expression) -> exp.Expression:
+def _turned(node: Any, zone: exp.Literal) -> Any:
     match node:
         case exp.Table() if node.db == "store":
             return exp.to_table(f"store_{node.name}", alias=node.alias or None)
