@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "closeloop"
 ORDER = (
-    "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "clocks", "engines", "facts", "metrics",
+    "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "clocks", "engines",
+    "facts", "metrics",
     "glossary", "cells", "cube", "cube_file", "leaves", "words", "scan", "patterns", "mix", "feed_alarms",
     "hotspots",
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",

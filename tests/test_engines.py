@@ -14,9 +14,9 @@ from pyspark.sql import SparkSession
 from closeloop import cube, facts, metrics, project, simulate
 from closeloop.cube import Cube
 from closeloop.engines.spark import SparkEngine
-from closeloop.loop import newest_week
 from closeloop.sources import prepared, source
 from closeloop.tables import TABLES
+from closeloop.weeks import newest_week
 
 SETTINGS = {
     "spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "1", "spark.ui.enabled": "false",
