@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from closeloop import cube, facts, metrics, project, simulate
+from closeloop import cube, facts, metrics, project, simulate, weeks
 from closeloop.cube import Cube
 from closeloop.engines.spark import SparkEngine
 from closeloop.sources import prepared, source
 from closeloop.tables import TABLES
-from closeloop.weeks import newest_week
 
 SETTINGS = {
     "spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "1", "spark.ui.enabled": "false",
@@ -54,7 +53,7 @@ def test_spark_gives_the_cube_of_duckdb(session: object, tmp_path: Path) -> None
     merchant = source.read(project.root() / "params/sources/demo", tmp_path / "in")
     with duckdb.connect() as con:
         prepared.attach(con, prepared.prepare(merchant, tmp_path))
-        week = newest_week(con, merchant)
+        week = weeks.newest(con, merchant)
         for table in TABLES:
             con.execute(f"COPY store.{table.name} TO '{tmp_path / table.name}.parquet'")
         facts.build(con, merchant, cube.as_of(week))
