@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from closeloop import cells, engines
+from closeloop.cells import Floats
+from closeloop.engines import Engine
 from closeloop.metrics import WEEKLY
 from closeloop.model import Metric, Slice
-
-Floats = NDArray[np.float64]
 
 FINE = {"state", "weekday"}
 """Dimensions looked at alone: crossed, their cells are too thin, and regions are crossed instead."""
@@ -108,117 +109,82 @@ def _week_end(week: date) -> datetime:
     return datetime(week.year, week.month, week.day) + timedelta(days=7)
 
 
-def build(con: duckdb.DuckDBPyConnection, week: date, metrics: Iterable[Metric] = WEEKLY) -> Cube:
+def build(con: duckdb.DuckDBPyConnection | Engine, week: date, metrics: Iterable[Metric] = WEEKLY) -> Cube:
     """Sum every metric that the data can give, over all slices of up to two dimensions."""
-    lacks = {metric: _lacks(con, metric) for metric in metrics}
+    engine = engines.of(con)
+    lacks = _lacks(engine, tuple(metrics))
     present = [metric for metric, lack in lacks.items() if not lack]
     missing = tuple((metric.id, f"needs {lack}") for metric, lack in lacks.items() if lack)
-    passes: dict[tuple[object, ...], list[Metric]] = defaultdict(list)
+    passes: dict[tuple[str, str, tuple[str, ...]], list[Metric]] = defaultdict(list)
     for metric in present:
-        passes[metric.view, metric.at, metric.rows, metric.dims].append(metric)
-    made = {one.metric: one for group in passes.values() for one in _series_of(con, group, week)}
+        passes[metric.view, metric.at, metric.dims].append(metric)
+    first_view = {dims: view for view, _, dims in reversed(passes)}
+    values = {dims: _values(engine, view, dims) for dims, view in first_view.items()}
+    made = {
+        one.metric: one
+        for (*_, dims), group in passes.items()
+        for one in _series_of(engine, group, values[dims], week)
+    }
     measured = tuple(made[metric] for metric in present if metric in made and made[metric].weeks)
     known = {one.metric.id for one in measured} | {name for name, _ in missing}
     thin = tuple((m.id, "too few rows in a week, or too short a history") for m in present if m.id not in known)
     return Cube(_instant_after(week), week, measured, (*missing, *thin))
 
 
-def _lacks(con: duckdb.DuckDBPyConnection, metric: Metric) -> str:
-    for need in metric.needs:
+def _lacks(engine: Engine, metrics: tuple[Metric, ...]) -> dict[Metric, str]:
+    """Say of each metric the first column that it needs and that is empty."""
+    empty: dict[str, bool] = {}
+    for need in dict.fromkeys(need for metric in metrics for need in metric.needs):
         table, column = need.split(".")
         name = table if table.endswith("_facts") else f"{table}_known"
-        row = con.execute(f"SELECT count({column}), count(*) FROM {name}").fetchone()
-        if not row or not row[0]:
-            return need
-    return ""
+        empty[need] = engine.frame(f"SELECT 1 AS one FROM {name} WHERE {column} IS NOT NULL LIMIT 1").empty
+    return {metric: next((need for need in metric.needs if empty[need]), "") for metric in metrics}
 
 
-def _series_of(con: duckdb.DuckDBPyConnection, metrics: list[Metric], week: date) -> list[Series]:
-    dims = _telling_dims(con, metrics[0])
+def _values(engine: Engine, view: str, dims: tuple[str, ...]) -> dict[str, int]:
+    """About how many values each dimension has; those with one only are left out, since they tell nothing."""
+    if not dims:
+        return {}
+    counts = ", ".join(f"approx_count_distinct({dim}) AS {dim}" for dim in dims)
+    row = engine.frame(f"SELECT {counts} FROM {view}").iloc[0]
+    return {dim: int(row[dim]) for dim in dims if row[dim] > 1}
+
+
+def _series_of(engine: Engine, metrics: list[Metric], values: dict[str, int], week: date) -> list[Series]:
+    sets = _sets(tuple(values))
+    found = cells.collect(engine, metrics, cells.plan(sets, values), week + timedelta(days=7))
+    spans = [_span(found.weekly(sums.total), week) for sums in found.columns]
+    parts = [cells.roll_up(found, fixed, spans) for fixed in sets]
+    return [
+        _series(metric, weeks, [part[i] for part in parts], week)
+        for i, (metric, weeks) in enumerate(zip(metrics, spans, strict=True))
+    ]
+
+
+def _sets(dims: tuple[str, ...]) -> list[tuple[str, ...]]:
     pairs = [pair for pair in combinations(dims, 2) if not set(pair) & FINE and pair not in NESTED]
-    sets = [(), *combinations(dims, 1), *pairs]
-    frame = con.execute(_cube_sql(metrics, dims, sets), {"end": week + timedelta(days=7)}).df()
-    if frame.empty:
-        return []
-    slices, rows = _slices(frame, dims, sets)
-    return [_dense(metric, frame, slices, rows, number, week) for number, metric in enumerate(metrics)]
+    return [(), *combinations(dims, 1), *pairs]
 
 
-def _telling_dims(con: duckdb.DuckDBPyConnection, metric: Metric) -> tuple[str, ...]:
-    """Leave out dimensions with one value only: slicing by them says nothing new."""
-    if not metric.dims:
-        return ()
-    counts = ", ".join(f"count(DISTINCT {dim})" for dim in metric.dims)
-    row = con.execute(f"SELECT {counts} FROM {metric.view}").fetchone() or ()
-    return tuple(dim for dim, n in zip(metric.dims, row, strict=True) if n > 1)
-
-
-def _cube_sql(metrics: list[Metric], dims: tuple[str, ...], sets: list[tuple[str, ...]]) -> str:
-    one = metrics[0]
-    sums = ", ".join(
-        f"sum(({m.bad})::DOUBLE) AS bad{i}, sum(({m.bad})::DOUBLE ** 2) AS squares{i},"
-        f" sum(({m.total})::DOUBLE) AS total{i}"
-        for i, m in enumerate(metrics)
-    )
-    columns = "".join(f"{dim}, " for dim in dims)
-    grouping = f"grouping_id({', '.join(dims)})" if dims else "0"
-    by = ", ".join("(" + ", ".join(("week", *dims_of)) + ")" for dims_of in sets)
-    return (
-        f"SELECT date_trunc('week', {one.at})::DATE AS week, {columns}{grouping} AS grouped, {sums}"
-        f" FROM {one.view} WHERE ({one.rows}) AND {one.at} IS NOT NULL AND {one.at} < $end"
-        f" GROUP BY GROUPING SETS ({by}) ORDER BY ALL"
-    )
-
-
-def _slices(
-    frame: pd.DataFrame, dims: tuple[str, ...], sets: list[tuple[str, ...]]
-) -> tuple[tuple[Slice, ...], NDArray[np.int_]]:
-    """Return all slices and, for each row of the frame, which one it is."""
-    grouped = frame["grouped"].to_numpy()
-    rows, slices = np.zeros(len(frame), dtype=np.int_), list[Slice]()
-    for fixed in sets:
-        summed_over = sum(1 << (len(dims) - 1 - i) for i, dim in enumerate(dims) if dim not in fixed)
-        here = np.flatnonzero(grouped == summed_over)
-        names = [str(dim) for dim in fixed]
-        keys = list(zip(*(frame[name].to_numpy()[here].astype(str) for name in names), strict=True))
-        known = {key: i for i, key in enumerate(sorted(set(keys)))} if names else {(): 0}
-        rows[here] = len(slices) + (np.array([known[key] for key in keys], dtype=np.int_) if names else 0)
-        slices += [Slice.of(zip(names, key, strict=True)) for key in known]
-    return tuple(slices), rows
-
-
-def _dense(
-    metric: Metric,
-    frame: pd.DataFrame,
-    slices: tuple[Slice, ...],
-    rows: NDArray[np.int_],
-    number: int,
-    week: date,
+def _series(
+    metric: Metric, weeks: tuple[date, ...], parts: list[tuple[list[Slice], tuple[Floats, ...]]], week: date
 ) -> Series:
-    weeks = _span(frame, rows, number, week)
-    start = pd.Timestamp(weeks[0]) if weeks else pd.Timestamp(week)
-    columns = ((pd.to_datetime(frame["week"]) - start).dt.days // 7).to_numpy()
-    inside = (columns >= 0) & (columns < len(weeks))
-
-    def fill(name: str) -> Floats:
-        dense = np.zeros((len(slices), len(weeks)))
-        dense[rows[inside], columns[inside]] = frame[f"{name}{number}"].fillna(0).to_numpy()[inside]
-        return dense
-
+    bad, squares, total = (np.concatenate([sums[i] for _, sums in parts]) for i in range(3))
     final = np.array(
         [_week_end(w) + timedelta(days=metric.complete_after) <= _instant_after(week) for w in weeks],
         dtype=bool,
     )
-    return Series(metric, slices, weeks, fill("bad"), fill("squares"), fill("total"), final)
+    slices = tuple(where for part, _ in parts for where in part)
+    return Series(metric, slices, weeks, bad, squares, total, final)
 
 
-def _span(frame: pd.DataFrame, rows: NDArray[np.int_], number: int, week: date) -> tuple[date, ...]:
+def _span(whole: pd.Series, week: date) -> tuple[date, ...]:
     """Return the weeks of a series: from the first of usual volume, without the ramp, to `week`."""
-    whole = frame[rows == 0].set_index("week")[f"total{number}"].sort_index()
+    whole = whole[whole > 0]
     floor = max(MIN_TOTAL, THIN_START * float(np.median(whole.to_numpy()))) if len(whole) else math.inf
     usual = whole.index[whole.to_numpy() >= floor]
     if not len(usual):
         return ()
-    first = pd.Timestamp(usual[0]).date() + timedelta(weeks=WARM_UP_WEEKS)
+    first = cells.week_of(usual[0]) + timedelta(weeks=WARM_UP_WEEKS)
     count = max(0, (week - first).days // 7 + 1)
     return tuple(first + timedelta(weeks=i) for i in range(count))

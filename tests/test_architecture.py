@@ -9,8 +9,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "closeloop"
 ORDER = (
-    "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "facts", "metrics", "glossary",
-    "cube", "cube_file", "leaves", "words", "scan", "patterns", "early", "mix", "feed_alarms", "hotspots",
+    "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "clocks", "engines",
+    "facts", "metrics", "glossary", "cells", "cube", "cube_file", "leaves", "words", "scan", "patterns",
+    "early", "mix", "feed_alarms", "hotspots",
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
     "triggers", "coincidences", "comparisons", "clues", "mixes", "origins", "proposals", "causes",
     "changes", "observed", "doubts", "impact", "review", "ledger", "findings", "summary", "simulate", "loop",

@@ -3,7 +3,7 @@
 with told as (
     select shipment_id, occurred_at, recorded_at, status, category,
            lag(category) over (partition by shipment_id order by occurred_at, recorded_at, status) as category_before
-    from named_events where status not in ('unknown', 'label_created')
+    from watched_events where status not in ('unknown', 'label_created')
 ),
 numbered as (
     select *, sum(case when category is not null and category_before is null then 1 else 0 end)
@@ -13,8 +13,8 @@ numbered as (
 ),
 reported as (
     select shipment_id, min(occurred_at) as opened_at, min(recorded_at) as detected_at,
-           min(occurred_at) filter (category is null) as closed_at,
-           arg_min(category, occurred_at) filter (category is not null) as category, 'carrier' as detected_by
+           min(occurred_at) filter (where category is null) as closed_at,
+           arg_min(category, occurred_at) filter (where category is not null) as category, 'carrier' as detected_by
     from numbered where episode > 0 group by shipment_id, episode
 ),
 derived as (

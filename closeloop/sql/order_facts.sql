@@ -1,25 +1,34 @@
--- One row per order: when it was ready, labelled and handed over, and the slices it belongs to.
+-- One row per order: when it was ready, labelled and handed over, how its parcels fared, and its slices.
 -- Its warehouse is the one that four of five parcels of its state used to come from: an order that waits
 -- has no parcel yet, and must be counted where it waits.
-with sites as (
-    select dest_state, mode(warehouse) as warehouse
-    from shipments_known join orders_known using (order_id)
-    where born_at < (select min(born_at) from shipments_known) + interval 12 week
-    group by dest_state
-    having list_max(map_values(histogram(warehouse))) >= 0.8 * count(*)
+with early as (
+    select orders.dest_state, shipments.warehouse, count(*) as n
+    from shipments_known as shipments join orders_known as orders on orders.order_id = shipments.order_id
+    where shipments.born_at < (select min(born_at) from shipments_known) + interval 12 week
+    group by orders.dest_state, shipments.warehouse
+),
+sites as (
+    select early.dest_state, max(early.warehouse) as warehouse
+    from early join (select dest_state, sum(n) as n from early group by dest_state) as every
+        on every.dest_state = early.dest_state
+    where early.n >= 0.8 * every.n group by early.dest_state
 ),
 lines as (
     select order_id, count(*) as n_lines, sum(qty) as n_units from order_lines_known group by order_id
 ),
 parcels as (
     select
-        order_id,
+        shipments.order_id,
+        count(*) as n,
         min(shipments.label_created_at) as label_at,
-        min(coalesce(scans.first_scan_at, shipments.handed_over_at)) as handed_over_at
+        min(coalesce(scans.first_scan_at, shipments.handed_over_at)) as handed_over_at,
+        max(coalesce(scans.attempt_at, scans.delivered_at, shipments.delivered_at)) as attempt_at,
+        count(coalesce(scans.attempt_at, scans.delivered_at, shipments.delivered_at)) as attempted,
+        max(case when scans.exception_category in ('damaged', 'lost') then 1 else 0 end) as harmed
     from shipments_known as shipments
-    left join scans using (shipment_id)
-    where coalesce(direction, 'outbound') = 'outbound' and voided_at is null
-    group by order_id
+    left join scans on scans.shipment_id = shipments.shipment_id
+    where coalesce(shipments.direction, 'outbound') = 'outbound' and shipments.voided_at is null
+    group by shipments.order_id
 )
 select
     orders.order_id,
@@ -28,12 +37,17 @@ select
     orders.cancelled_at,
     parcels.label_at,
     parcels.handed_over_at,
+    case when parcels.n = parcels.attempted then parcels.attempt_at end as attempt_at,
     orders.promised_ship_by,
     orders.promised_date,
-    due(orders.ready_at, 1) as label_due_at,
-    due(orders.ordered_at, 2) as handover_due_at,
+    ready_day.next_1 + case when ready_day.working then orders.ready_at - date_trunc('day', orders.ready_at)
+                            else interval 0 hour end as label_due_at,
+    order_day.next_2 + case when order_day.working then orders.ordered_at - date_trunc('day', orders.ordered_at)
+                            else interval 0 hour end as handover_due_at,
     coalesce(orders.requested_class, services.class) as requested_class,
     lines.n_units,
+    coalesce(parcels.n, 0) as n_parcels,
+    coalesce(parcels.harmed, 0) as harmed,
     coalesce(orders.channel, 'unknown') as channel,
     coalesce(orders.campaign, 'none') as campaign,
     coalesce(sites.warehouse, 'unknown') as warehouse,
@@ -41,17 +55,19 @@ select
     coalesce(regions.region, orders.dest_country, 'unknown') as region,
     case when lines.n_lines is null then 'unknown' when lines.n_lines = 1 then '1 line'
          when lines.n_lines < 4 then '2-3 lines' else '4+ lines' end as complexity,
-    strftime(orders.ordered_at, '%a') as weekday,
+    coalesce(order_day.weekday, 'unknown') as weekday,
     case when clock.cutoff is null then 'unknown' when hour(orders.ordered_at) >= clock.cutoff then 'after'
          when hour(orders.ordered_at) >= clock.cutoff - 2 then 'last 2 h before'
          else 'earlier' end as cutoff
 from orders_known as orders
 cross join clock
-left join services on services.service = lower(orders.requested_service)
-left join postal on postal.country = orders.dest_country and orders.dest_state is null
-    and orders.dest_postal_area between postal.first and postal.last
-left join lines using (order_id)
-left join parcels using (order_id)
+left join days as ready_day on ready_day.day = orders.ready_at::date
+left join days as order_day on order_day.day = orders.ordered_at::date
+left join lines on lines.order_id = orders.order_id
+left join parcels on parcels.order_id = orders.order_id
 left join sites on sites.dest_state = orders.dest_state
+left join services on services.service = lower(orders.requested_service)
+left join postal on postal.country = case when orders.dest_state is null then orders.dest_country end
+    and orders.dest_postal_area between postal.first and postal.last
 left join regions
     on regions.country = orders.dest_country and regions.state = coalesce(orders.dest_state, postal.state)

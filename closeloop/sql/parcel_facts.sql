@@ -1,51 +1,81 @@
--- One row per outbound parcel that was not voided: milestones, promise, cost and slices.
+-- One row per outbound parcel that was not voided: milestones, promise, cost and slices. A clock that starts on a
+-- day off starts the next working day at 0:00.
+with parcels as (
+    select
+        shipments.*,
+        coalesce(scans.first_scan_at, shipments.handed_over_at) as taken_at,
+        scans.first_scan_at,
+        scans.at_destination_at,
+        coalesce(scans.attempt_at, scans.delivered_at, shipments.delivered_at) as attempt_at,
+        coalesce(scans.delivered_at, shipments.delivered_at) as received_at,
+        scans.attempt_failed_at,
+        coalesce(scans.ended_at, shipments.delivered_at) as ended_at,
+        coalesce(scans.acceptance_scans, 0) as acceptance_scans,
+        scans.exception_at,
+        scans.exception_category
+    from shipments_known as shipments
+    left join scans on scans.shipment_id = shipments.shipment_id
+    where coalesce(shipments.direction, 'outbound') = 'outbound' and shipments.voided_at is null
+)
 select
-    shipments.shipment_id,
-    shipments.order_id,
+    parcels.shipment_id,
+    parcels.order_id,
     orders.ordered_at,
     orders.ready_at,
-    shipments.label_created_at as label_at,
-    coalesce(scans.first_scan_at, shipments.handed_over_at) as handed_over_at,
-    scans.first_scan_at,
-    scans.at_destination_at,
-    coalesce(scans.attempt_at, scans.delivered_at, shipments.delivered_at) as attempt_at,
-    coalesce(scans.delivered_at, shipments.delivered_at) as delivered_at,
-    scans.attempt_failed_at,
-    coalesce(scans.ended_at, shipments.delivered_at) as ended_at,
-    coalesce(scans.acceptance_scans, 0) as acceptance_scans,
+    parcels.label_created_at as label_at,
+    parcels.taken_at as handed_over_at,
+    parcels.first_scan_at,
+    parcels.at_destination_at,
+    parcels.attempt_at,
+    parcels.received_at as delivered_at,
+    parcels.attempt_failed_at,
+    parcels.ended_at,
+    parcels.acceptance_scans,
     orders.promised_date,
-    due(shipments.label_created_at, 1) as scan_due_at,
-    due(shipments.label_created_at, 2) as idle_due_at,
-    scans.exception_at,
-    scans.exception_category,
-    shipments.cost,
-    shipments.rate_quoted,
-    shipments.cost_invoiced,
-    shipments.cost_surcharge,
-    shipments.standard_days,
-    coalesce(shipments.service_class, services.class) as service_class,
+    label_day.next_1 + case when label_day.working then parcels.label_created_at - date_trunc('day', parcels.label_created_at)
+                            else interval 0 hour end as scan_due_at,
+    label_day.next_2 + case when label_day.working then parcels.label_created_at - date_trunc('day', parcels.label_created_at)
+                            else interval 0 hour end as idle_due_at,
+    standard_day.day + case when taken_day.working then parcels.taken_at - date_trunc('day', parcels.taken_at)
+                            else interval 0 hour end as standard_due_at,
+    parcels.exception_at,
+    parcels.exception_category,
+    parcels.cost,
+    parcels.rate_quoted,
+    parcels.cost_invoiced,
+    parcels.cost_surcharge,
+    parcels.standard_days,
+    coalesce(parcels.service_class, services.class) as service_class,
+    service_speed.speed as service_speed,
     orders.requested_class,
-    shipments.replaces_shipment_id,
-    coalesce(shipments.carrier, 'unknown') as carrier,
-    coalesce(shipments.service, 'unknown') as service,
-    coalesce(shipments.warehouse, 'unknown') as warehouse,
-    coalesce(shipments.zone, 'unknown') as zone,
-    coalesce(shipments.package_type, 'unknown') as package_type,
-    case when shipments.weight_g is null then 'unknown' when shipments.weight_g <= 453.6 then '0-1 lb'
-         when shipments.weight_g <= 907.2 then '1-2 lb' when shipments.weight_g <= 2268 then '2-5 lb'
-         when shipments.weight_g <= 4536 then '5-10 lb' else '10+ lb' end as weight_band,
-    case when shipments.weight_g < 453.6 then ceil(shipments.weight_g / 113.4) / 4
-         else ceil(shipments.weight_g / 453.6 - 0.01) end as billed_lb,
+    requested_speed.speed as requested_speed,
+    parcels.replaces_shipment_id,
+    coalesce(parcels.carrier, 'unknown') as carrier,
+    coalesce(parcels.service, 'unknown') as service,
+    coalesce(parcels.warehouse, 'unknown') as warehouse,
+    coalesce(parcels.zone, 'unknown') as zone,
+    coalesce(parcels.package_type, 'unknown') as package_type,
+    case when parcels.weight_g is null then 'unknown' when parcels.weight_g <= 453.6 then '0-1 lb'
+         when parcels.weight_g <= 907.2 then '1-2 lb' when parcels.weight_g <= 2268 then '2-5 lb'
+         when parcels.weight_g <= 4536 then '5-10 lb' else '10+ lb' end as weight_band,
+    case when parcels.weight_g < 453.6 then ceil(parcels.weight_g / 113.4) / 4
+         else ceil(parcels.weight_g / 453.6 - 0.01) end as billed_lb,
     coalesce(orders.channel, 'unknown') as channel,
     coalesce(orders.complexity, 'unknown') as complexity,
     coalesce(orders.state, 'unknown') as state,
     coalesce(orders.region, 'unknown') as region,
     coalesce(orders.weekday, 'unknown') as weekday,
     coalesce(orders.cutoff, 'unknown') as cutoff,
-    coalesce(shipments.warehouse, 'unknown') || ' to ' || coalesce(orders.region, 'unknown') as lane,
-    orders.order_id is not null as matched
-from shipments_known as shipments
-left join scans using (shipment_id)
-left join services on services.service = lower(shipments.service)
-left join order_facts as orders on orders.order_id = shipments.order_id
-where coalesce(shipments.direction, 'outbound') = 'outbound' and shipments.voided_at is null
+    coalesce(parcels.warehouse, 'unknown') || ' to ' || coalesce(orders.region, 'unknown') as lane,
+    orders.order_id is not null as matched,
+    orders.n_units as order_units,
+    orders.n_parcels as order_parcels
+from parcels
+left join order_facts as orders on orders.order_id = parcels.order_id
+left join days as label_day on label_day.day = parcels.label_created_at::date
+left join days as taken_day on taken_day.day = parcels.taken_at::date
+left join days as standard_day
+    on standard_day.working and standard_day.no = taken_day.no + parcels.standard_days + (not taken_day.working)::int
+left join services on services.service = lower(parcels.service)
+left join speeds as service_speed on service_speed.class = coalesce(parcels.service_class, services.class)
+left join speeds as requested_speed on requested_speed.class = orders.requested_class

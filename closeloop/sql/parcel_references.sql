@@ -4,18 +4,19 @@ with base as (
     select * from parcel_facts where coalesce(label_at, handed_over_at) < $base_end
 ),
 costs as (
-    select carrier, service, zone, billed_lb, round(avg(cost), 6) as reference_cost
+    select carrier, service, zone, billed_lb, cast(sum(cost)::double / count(cost) as decimal(18, 6)) as reference_cost
     from base group by all
 ),
 lanes as (
     select service, coalesce(nullif(zone, 'unknown'), state) as lane,
-           quantile_cont(epoch(attempt_at) - epoch(handed_over_at), 0.85) as usual_seconds
+           cast(floor(round(quantile_cont(epoch(attempt_at) - epoch(handed_over_at), 0.85), 3)) as bigint)
+               as usual_seconds
     from base where attempt_at >= handed_over_at group by all having count(*) >= 30
 )
 select
     parcels.*,
     costs.reference_cost,
-    parcels.handed_over_at + to_seconds(lanes.usual_seconds) as transit_due_at
+    parcels.handed_over_at + lanes.usual_seconds * interval 1 second as transit_due_at
 from parcel_facts as parcels
 left join costs using (carrier, service, zone, billed_lb)
 left join lanes

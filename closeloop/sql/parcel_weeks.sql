@@ -5,17 +5,24 @@ with open_parcels as (
                  coalesce(handed_over_at, label_at) + interval 30 day, (select as_of from clock)) as until_at
     from parcel_facts where coalesce(handed_over_at, label_at) is not null
 ),
-weeks as (select distinct cast(date_trunc('week', day) as timestamp) as week from days),
+-- Nearly all parcels are on their way in one or two weeks, none in more than six.
+weeks as (
+    select open_parcels.*, cast(date_trunc('week', opened_at) as timestamp) as week from open_parcels
+    where opened_at < until_at
+    union all
+    select open_parcels.*, cast(date_trunc('week', opened_at) as timestamp) + later.days * interval 1 day as week
+    from open_parcels join (values (7), (14), (21), (28), (35)) as later(days)
+        on cast(date_trunc('week', opened_at) as timestamp) + later.days * interval 1 day < until_at
+    where until_at > cast(date_trunc('week', opened_at) as timestamp) + interval 7 day
+),
 opened as (
     select shipment_id, date_trunc('week', opened_at) as week, count(*) as exceptions
     from exceptions where detected_by = 'carrier' group by 1, 2
 )
 select
-    parcels.*,
-    weeks.week,
-    (epoch(least(until_at, weeks.week + interval 7 day)) - epoch(greatest(parcels.opened_at, weeks.week))) / 86400.0
-        as days_open,
+    weeks.*,
+    (epoch(least(weeks.until_at, weeks.week + interval 7 day)) - epoch(greatest(weeks.opened_at, weeks.week)))
+        / 86400.0 as days_open,
     coalesce(opened.exceptions, 0) as exceptions_opened
-from open_parcels as parcels
-join weeks on weeks.week < parcels.until_at and weeks.week + interval 7 day > parcels.opened_at
-left join opened on opened.shipment_id = parcels.shipment_id and opened.week = weeks.week
+from weeks
+left join opened on opened.shipment_id = weeks.shipment_id and opened.week = weeks.week
