@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -32,6 +32,9 @@ ROWS_OF = {
     "exceptions": ("shipments", "tracking_events"),
 }
 """The tables without which a view has no row; the views that are not named are of parcels."""
+
+NO_NEWS = ("promised_ship_by", "ends_at")
+"""Times that can lie ahead of what is known."""
 
 TOLD_BY = ("shipments", "tracking_events")
 """The tables that can tell the times of a parcel's journey, such as parcel_facts.delivered_at."""
@@ -96,7 +99,7 @@ def look(where: Path, data: Path | None = None) -> Checked:
         counts = prepared.counts(con)
         spans = accounts.spans(con, merchant.timezone)
         if spans:
-            facts.build(con, merchant, _end(spans))
+            facts.build(con, merchant, _end(con))
         filled = _filled(con, counts)
         logged = len(changes.read(where / LOG))
         held = levels.held(counts, logged)
@@ -119,9 +122,17 @@ def look(where: Path, data: Path | None = None) -> Checked:
         )
 
 
-def _end(spans: Iterable[accounts.Span]) -> datetime:
-    """Return the midnight after the newest thing that the data knows."""
-    return datetime.fromisoformat(max(span.last for span in spans)) + timedelta(days=1)
+def _end(con: duckdb.DuckDBPyConnection) -> datetime:
+    """Return the midnight after the newest time in the data that is no promise, by the merchant's calendar."""
+    times = " UNION ALL ".join(
+        f"SELECT max({column.name})::TIMESTAMP AS newest FROM store.{table.name}"
+        for table in TABLES
+        for column in table.columns
+        if column.kind == "instant" and column.name not in NO_NEWS
+    )
+    row = con.execute(f"SELECT max(newest)::DATE FROM ({times})").fetchone()
+    newest: date = row[0] if row else date.min
+    return datetime(newest.year, newest.month, newest.day) + timedelta(days=1)
 
 
 def _filled(con: duckdb.DuckDBPyConnection, counts: Sequence[TableCount]) -> frozenset[str]:
@@ -173,7 +184,8 @@ def _to_come(filled: frozenset[str], held: tuple[Level, ...]) -> tuple[tuple[Wan
 def _given_by(table: str) -> set[str]:
     """Return what a full file of a table would fill."""
     columns = next((one.columns for one in TABLES if one.name == table), ())
-    journey = {n for m in metrics.EVERY for n in m.needs if n.split(".")[0] not in _NAMES and table in TOLD_BY}
+    needs = {need for metric in metrics.EVERY for need in metric.needs if need.endswith("_at")}
+    journey = {need for need in needs if need.split(".")[0] not in _NAMES and table in TOLD_BY}
     return {table, *(f"{table}.{column.name}" for column in columns), *journey}
 
 

@@ -74,7 +74,7 @@ def _tables(found: Checked) -> Iterator[str]:
     for one in present:
         row = f"  {one.table:<16}{one.rows_in:>11,}{one.rows_used:>11,}{one.rows_quarantined:>11,}"
         yield f"{row}  {days.get(one.table, '')}".rstrip()
-    kinds = ", ".join(f"{n:,} {what}" for what, n in found.shape)
+    kinds = "; ".join(f"{what} {n:,}" for what, n in found.shape)
     yield from _wrapped(f"Among the shipments: {kinds}.") if kinds else ()
 
 
@@ -162,9 +162,12 @@ def _columns_to_come(wanting: Iterable[Wanting]) -> Iterator[str]:
 
 
 def _meant(column: str) -> str:
+    """Name a column of a table with its meaning; for one of a view, the table's column of that name."""
     table, _, name = column.partition(".")
-    meaning = next((one.column(name).meaning for one in TABLES if one.name == table), "")
-    return f"{column} ({meaning})" if meaning else column
+    known = [(one.name, part.meaning) for one in TABLES for part in one.columns if part.name == name]
+    for where, meaning in sorted(known, key=lambda one: one[0] != table):
+        return f"{where}.{name} ({meaning})"
+    return column
 
 
 def _few(given: Given) -> str:

@@ -198,7 +198,7 @@ def test_the_check_shows_the_match_rates_and_levels(  # type: ignore[no-untyped-
     match = shop.matches["parcels with their order"]
     assert f"{match.found:,} of {match.total:,}" in said
     assert "not found: '113-" in said or "not found: ''" in said
-    assert f"{len(hits(VOID))} labels voided" in said
-    assert f"{len(hits(SENT_BACK))} return labels" in said
+    assert f"labels voided {len(hits(VOID))}" in said
+    assert f"return labels {len(hits(SENT_BACK))}" in said
     assert "shipstation_csv/shipments.csv" in said
     assert max(map(len, said.splitlines())) <= 100
