@@ -31,7 +31,7 @@ def test_demo_writes_what_a_merchant_exports(demo: Path) -> None:
 def test_check_says_what_was_read_and_what_it_can_tell(demo: Path) -> None:
     done = closeloop("check", "--data", str(demo))
     assert done.returncode == 0, done.stderr
-    assert "level L3" in done.stdout
+    assert "level L0 L1 L2 L3" in done.stdout
     assert "tracking_events" in done.stdout
 
 
