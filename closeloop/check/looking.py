@@ -130,8 +130,8 @@ def _end(con: duckdb.DuckDBPyConnection) -> datetime:
         for column in table.columns
         if column.kind == "instant" and column.name not in NO_NEWS
     )
-    row = con.execute(f"SELECT max(newest)::DATE FROM ({times})").fetchone()
-    newest: date = row[0] if row else date.min
+    # Fetched whole: the facts refuse a connection with a result that is still open.
+    newest: date = con.execute(f"SELECT max(newest)::DATE FROM ({times})").fetchall()[0][0]
     return datetime(newest.year, newest.month, newest.day) + timedelta(days=1)
 
 
