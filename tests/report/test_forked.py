@@ -68,3 +68,12 @@ def test_no_kernel_outlives_the_run(execute, tmp_path):
     while is_running(pid) and time.monotonic() < end:
         time.sleep(0.1)
     assert not is_running(pid)
+
+
+def test_no_kernel_outlives_a_run_that_is_killed_with_its_nursery(execute, tmp_path):
+    """A cell kills its kernel's parent, as a machine short of memory would, and then goes on for ever."""
+    told = tmp_path / "pid"
+    doom = f"import os, signal, time; open({str(told)!r}, 'w').write(str(os.getpid()))\n"
+    with run._surroundings(), forked.kernels(os.environ), pytest.raises(NotebookError):
+        execute(doom + "os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)")
+    assert not is_running(told.read_text())
