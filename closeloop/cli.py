@@ -35,6 +35,7 @@ def demo(folder: Path, weeks: int, orders_per_week: int, seed: int) -> None:
 
 for command in (
     cli_check.check,
+    cli_check.pull,
     cli_report.weekly,
     cli_report.mail,
     cli_report.reproduce,

@@ -14,6 +14,18 @@ from closeloop.cli_report import DATA, EXIT_CODES, SOURCE, absolute
 
 @click.command(epilog=EXIT_CODES)
 @SOURCE
+def pull(source: str) -> None:
+    """Read the tables of the source's live database into its folder, before a check or a report."""
+    from closeloop import project
+    from closeloop.sources import live
+    from closeloop.sources import source as sources
+
+    for path, rows in live.pull(sources.read(project.root() / source)):
+        click.echo(f"{path.name}  {rows:,} rows")
+
+
+@click.command(epilog=EXIT_CODES)
+@SOURCE
 @DATA
 def check(source: str, data: str) -> None:
     """Say what was read, matched and set aside, what the files can tell, and what one more file would add."""

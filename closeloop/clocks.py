@@ -42,7 +42,7 @@ def calendar(source: Source, until: date) -> pd.DataFrame:
     if set(source.working_days) - set(WEEKDAYS):
         raise ValueError(f"working_days: allowed are {', '.join(WEEKDAYS)}")
     days = pd.date_range(FIRST_DAY, until, unit="s")
-    weekday = np.array(WEEKDAYS)[days.weekday]
+    weekday = np.array(WEEKDAYS)[days.day_of_week]
     working = np.isin(weekday, source.working_days) & ~days.isin(pd.to_datetime(list(source.holidays)))
     number = np.cumsum(working)
     later = [day.date() for day in days[working]]

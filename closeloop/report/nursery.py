@@ -57,7 +57,7 @@ def _become_kernel(asked: dict[str, Any]) -> None:
     os.environ.update(asked["env"], JPY_PARENT_PID=str(os.getppid()))
     os.chdir(asked["cwd"])
     sys.path[0] = ""
-    # A kernel reads JPY_PARENT_PID when it is imported, which was before the fork: it must be told whom not to outlive.
+    # A kernel reads JPY_PARENT_PID when it is imported, which was before the fork: tell it whom not to outlive.
     sys.argv[:] = ["ipykernel_launcher", "-f", asked["connection"], f"--IPKernelApp.parent_handle={os.getppid()}"]
     try:
         kernelapp.launch_new_instance()

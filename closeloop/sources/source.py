@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
@@ -62,6 +63,7 @@ class Source:
     notes: tuple[str, ...] = ()
     caveat: str = ""
     made_by: str = ""
+    pull: Mapping[str, Any] = field(default_factory=dict[str, Any])
     parts: tuple[Source, ...] = field(default=())
 
     @property
@@ -186,6 +188,8 @@ def _files(path: Path, entries: dict[str, Any]) -> tuple[SourceFile, ...]:
             raise ValueError(f"{path}: files.{name}: format {kind!r}; allowed: {', '.join(FORMATS)}")
         if not name.isidentifier():
             raise ValueError(f"{path}: files.{name}: a name is letters, digits and _")
+        if name in {table.name for table in tables.TABLES}:
+            raise ValueError(f"{path}: files.{name}: a checked table has that name; call the file shop_{name}")
         found.append(_file(path, name, kind, spec))
     return tuple(found)
 
