@@ -54,7 +54,9 @@ def series_of(con: duckdb.DuckDBPyConnection, cube: Cube, metric: Metric, where:
 def dimensions(con: duckdb.DuckDBPyConnection, view: str) -> tuple[str, ...]:
     """Return what the rows of a fact table can be sliced by, the saved segments last."""
     columns = con.execute(f"DESCRIBE {view}").fetchall()
-    texts = [str(name) for name, kind, *_ in columns if kind == "VARCHAR" and name not in NO_SLICES]
+    texts = [
+        str(name) for name, kind, *_ in columns if kind.startswith(("VARCHAR", "ENUM")) and name not in NO_SLICES
+    ]
     return tuple(sorted(texts, key=lambda name: name.startswith("segment_")))
 
 

@@ -258,7 +258,6 @@ _ORDERS = """
     SELECT order_id AS unit, promised_date + INTERVAL 1 DAY AS promise_end, ticket_at, order_facts.*,
            attempt_at IS NULL OR attempt_at >= promised_date + INTERVAL 1 DAY AS missed
     FROM order_facts
-    LEFT JOIN (SELECT order_id, max(attempt_at) AS attempt_at FROM parcel_facts GROUP BY 1) USING (order_id)
     LEFT JOIN (SELECT order_id, min(created_at) AS ticket_at FROM tickets_known GROUP BY 1) USING (order_id)
     WHERE promised_date IS NOT NULL AND cancelled_at IS NULL"""
 
