@@ -119,9 +119,10 @@ def test_an_unchanged_promise_is_no_cause(demo: Loop) -> None:
 def test_what_people_wrote_down_is_ranked_by_date_and_scope(demo: Loop) -> None:
     lane = pattern_of("slow_transit", Slice.of([("region", "West South Central"), ("service", "FedEx Ground")]))
     began = Window(date(2026, 10, 25), date(2026, 10, 26), date(2026, 10, 27))
+    demo.con.execute("BEGIN")
     demo.con.execute(
         """
-        CREATE TEMP VIEW events_known AS
+        CREATE OR REPLACE TEMP VIEW events_known AS
         SELECT event_id, kind, starts_at::TIMESTAMP AS starts_at, NULL::TIMESTAMP AS ends_at, scope, note
         FROM (VALUES
             ('1', 'strike', '2026-10-26', 'service = FedEx Ground & region = West South Central',
@@ -135,7 +136,7 @@ def test_what_people_wrote_down_is_ranked_by_date_and_scope(demo: Loop) -> None:
     try:
         found = [one for one in coincidences(demo.con, lane, began) if one.name in ("strike", "weather", "promotion")]
     finally:
-        demo.con.execute("DROP VIEW temp.events_known")
+        demo.con.execute("ROLLBACK")
     assert [one.name for one in found] == ["strike", "promotion"], "snow elsewhere is none, the very lane comes first"
     assert found[0].fit > 2 * found[1].fit
     assert "Drivers walked out" in found[0].sentence

@@ -82,7 +82,9 @@ def test_a_scan_that_reached_the_merchant_late_does_not_hold_the_alarm_back(demo
     before = replay(demo.con, [rule], SINCE, UNTIL)[0]
     demo.con.execute("BEGIN")
     try:
-        demo.con.execute("UPDATE tracking_events_known SET recorded_at = recorded_at + INTERVAL 2 DAY")
+        demo.con.execute("CREATE TABLE told_late AS FROM tracking_events_known")
+        later = "SELECT * REPLACE (recorded_at + INTERVAL 2 DAY AS recorded_at) FROM told_late"
+        demo.con.execute(f"CREATE OR REPLACE TEMP VIEW tracking_events_known AS {later}")
         demo.con.execute("DROP TABLE recorded")
         after = replay(demo.con, [rule], SINCE, UNTIL)[0]
     finally:

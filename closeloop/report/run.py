@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import hashlib
 import os
@@ -19,6 +18,7 @@ import nbformat
 import papermill
 import yaml
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
@@ -193,11 +193,7 @@ def _kernel() -> Generator[dict[str, Any], None, None]:
         manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=str(Path(folder) / "k"))
         yield {"km": manager}
         if manager.has_kernel:
-            asyncio.run(_stop(manager))
-
-
-async def _stop(manager: AsyncKernelManager) -> None:
-    await manager.shutdown_kernel(now=True)
+            run_sync(manager.shutdown_kernel)(now=True)  # in a notebook too, whose own loop is running
 
 
 def _failure(stem: str, target: Path, said: str) -> str:
