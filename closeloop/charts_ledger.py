@@ -56,6 +56,9 @@ class Section:
             said, drawn
         )
 
+    def __repr__(self) -> str:
+        return "ledger"  # the same in every run, as a notebook keeps it
+
     def __html__(self) -> str:
         return str(self._html)
 
