@@ -38,8 +38,8 @@ lock: .tools/bin/uv  ## renew the lock from pyproject.toml, and what is made fro
 	@$(UV) lock
 	@$(UV) export --frozen --quiet --no-hashes --no-emit-project --no-default-groups -o requirements.lock
 
-bench: $(READY)  ## run the benchmarks (long)
-	@for run in benchmarks/*/run.py; do echo "== $$run"; PYTHONPATH=. $(RUN) python $$run || exit 1; done
+bench: $(READY)  ## run every benchmark and write benchmarks/RESULTS.md (hours; make bench ARGS="report" for one)
+	@PYTHONPATH=. $(RUN) python benchmarks/all.py $(ARGS)
 
 clean:  ## remove what can be made again; reports stay
 	rm -rf .venv .tools .closeloop .pytest_cache .ruff_cache .hypothesis

@@ -12,6 +12,7 @@ import pandas as pd
 from conditions import CONDITIONS, SHIPPED, Condition, frame, simulate
 from oracle import oracle
 
+from benchmarks import figures
 from closeloop.stats.panel import BeforeAfter, before_after
 
 EFFECTS = (0.0, -0.2, -0.4)
@@ -73,6 +74,10 @@ def summary(c: Condition, rows: pd.DataFrame) -> dict[str, object]:
     }
 
 
+def _unit(name: str) -> str:
+    return {"bias 0": "points", "ms": "ms"}.get(name, "ratio")
+
+
 def main() -> None:
     """Run every condition and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -80,6 +85,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20000)
     parser.add_argument("--only", nargs="*", default=[c.name for c in CONDITIONS])
     parser.add_argument("--out", type=Path)
+    figures.add_option(parser)
     options = parser.parse_args()
     lines: list[dict[str, object]] = []
     for c in (c for c in CONDITIONS if c.name in options.only):
@@ -90,7 +96,13 @@ def main() -> None:
             pd.DataFrame(lines).to_csv(options.out, index=False)
     table = pd.DataFrame(lines).set_index("condition")
     print(table.round(3).to_string())
-    print("power / oracle:", round(table["power -20"].mean() / table["oracle -20"].mean(), 3))
+    ratio = table["power -20"].mean() / table["oracle -20"].mean()
+    print("power / oracle:", round(ratio, 3))
+    found = [figures.Figure(str(name), float(row[name]), _unit(str(name)), str(c)) for c, row in table.iterrows()
+             for name in table.columns]  # fmt: skip
+    mean = [figures.Figure(str(name), float(table[name].mean()), _unit(str(name)), "mean") for name in table.columns]
+    every = [*found, *mean, figures.Figure("power over the oracle's", ratio, "ratio", "mean")]
+    figures.save(options.figures, every, f"{options.seed} to {options.seed + options.studies - 1}, and shifted")
 
 
 if __name__ == "__main__":

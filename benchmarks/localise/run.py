@@ -16,6 +16,7 @@ import ops_cubes
 import pandas as pd
 import riskloc_sets
 
+from benchmarks import figures
 from closeloop.stats.localise import localise, localise_incident, localise_rates
 
 Truth = set[tuple[tuple[str, str], ...]]
@@ -64,7 +65,7 @@ def incidents() -> Run:
     return Run(draw, name)
 
 
-def measure(label: str, run: Run, seeds: Iterable[int]) -> str:
+def measure(label: str, run: Run, seeds: Iterable[int]) -> list[figures.Figure]:
     """One row of the table."""
     hits = named = planted = alarms = cubes = 0
     spent: list[float] = []
@@ -76,13 +77,20 @@ def measure(label: str, run: Run, seeds: Iterable[int]) -> str:
         hits, named, planted = hits + len(found & truth), named + len(found), planted + len(truth)
         alarms, cubes = alarms + bool(found), cubes + 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    score = f"{2 * hits / (named + planted):.3f}" if planted else "-"
-    ratio = f"{hits / max(named, 1):.3f} | {hits / planted:.3f}" if planted else "- | -"
-    quiet = "-" if planted else f"{alarms}/{cubes}"
-    return (
-        f"| {label} | {cubes} | {score} | {ratio} | {quiet} "
-        f"| {sum(spent) / cubes:.2f} ({max(spent):.2f}) | {peak:.0f} |"
+    none = float("nan")
+    told = (
+        ("cubes", cubes, ""),
+        ("F1", 2 * hits / (named + planted) if planted else none, "ratio"),
+        ("precision", hits / max(named, 1) if planted else none, "ratio"),
+        ("recall", hits / planted if planted else none, "ratio"),
+        ("false alarms", none if planted else alarms / cubes, "share"),
+        ("CPU s, mean", sum(spent) / cubes, ""),
+        ("CPU s, max", max(spent), ""),
+        ("peak MB", peak, ""),
     )
+    return [
+        figures.Figure(name, value, unit, label, n=cubes if unit == "share" else None) for name, value, unit in told
+    ]
 
 
 def runs(name: str) -> dict[str, Run]:
@@ -99,12 +107,16 @@ def main() -> None:
     parser.add_argument("sets", nargs="+", choices=["S", "L", "H", "C", "D", "incident"])
     parser.add_argument("--cubes", type=int, default=40)
     parser.add_argument("--seed", type=int, default=20000)
+    figures.add_option(parser)
     options = parser.parse_args()
-    print("| set | cubes | F1 | precision | recall | false alarms | CPU s, mean (max) | peak RSS, MB |")
-    print("|---|---|---|---|---|---|---|---|")
+    seeds = range(options.seed, options.seed + options.cubes)
+    found: list[figures.Figure] = []
     for name in options.sets:
         for label, run in runs(name).items():
-            print(measure(label, run, range(options.seed, options.seed + options.cubes)), flush=True)
+            found += measure(label, run, seeds[:1] if name == "H" else seeds)
+            print(label, "done", flush=True)
+    print(figures.table(found))
+    figures.save(options.figures, found, f"{seeds[0]} to {seeds[-1]}")
 
 
 if __name__ == "__main__":

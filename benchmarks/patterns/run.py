@@ -11,11 +11,13 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.patterns.merchants import Case, merchant
+from benchmarks import figures
+from benchmarks.patterns.merchants import ORDERS_PER_WEEK, Case, merchant
 from closeloop import simulate
 from closeloop.loop import Loop, open_week
 from closeloop.model import Pattern, Slice
@@ -34,9 +36,10 @@ class Outcome(NamedTuple):
     false: int
 
 
-def open_merchant(seed: int, planted: bool, folder: Path) -> tuple[Loop, Case | None, str, date]:
+def open_merchant(seed: int, planted: bool, folder: Path, orders: int) -> tuple[Loop, Case | None, str, date]:
     """Simulate a merchant, write its exports, and open its last week."""
     scenario, case, name = merchant(seed, planted)
+    scenario = replace(scenario, orders_per_week=orders)
     simulate.write_exports(simulate.simulate(scenario), folder / "data")
     loop = open_week("params/sources/demo", "", str(folder / "data"), str(folder / "out"))
     return loop, case, name, scenario.start + timedelta(weeks=scenario.weeks)
@@ -66,12 +69,12 @@ def judge(loop: Loop, case: Case | None, end: date) -> Outcome:
     )  # fmt: skip
 
 
-def outcomes(seeds: Iterable[int]) -> Iterable[Outcome]:
+def outcomes(seeds: Iterable[int], orders: int) -> Iterable[Outcome]:
     """Judge one merchant per seed, printing each."""
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:
             started = time.process_time()
-            loop, case, name, end = open_merchant(seed, seed % 2 == 0, Path(folder))
+            loop, case, name, end = open_merchant(seed, seed % 2 == 0, Path(folder), orders)
             outcome = judge(loop, case, end)
             shown = "; ".join(f"{p.metric}: {p.slice} since {p.onset}" for p in loop.patterns.patterns)
             seconds = time.process_time() - started
@@ -82,9 +85,19 @@ def outcomes(seeds: Iterable[int]) -> Iterable[Outcome]:
             yield outcome
 
 
-def share(part: int, whole: int) -> str:
-    """Write a share with its counts."""
-    return f"{part}/{whole} ({100 * part / max(1, whole):.0f} %)"
+def measured(every: list[Outcome]) -> tuple[figures.Figure, ...]:
+    """Count what was found and what was false."""
+    planted, found = [o for o in every if o.planted], [o for o in every if o.found]
+    nulls, n = [o for o in every if not o.planted], len(found)
+    return (
+        figures.share("planted problems found", n, len(planted)),
+        figures.share("found within two weeks", sum(o.weeks_to_find <= 2 for o in found), len(planted)),
+        figures.share("right slice, of the found", sum(o.right_slice for o in found), n),
+        figures.share("right origin, of the found", sum(o.right_origin for o in found), n),
+        figures.share("onset within a week, of the found", sum(abs(o.onset_error) <= 1 for o in found), n),
+        figures.share("shown patterns that are false", sum(o.false for o in every), sum(o.shown for o in every)),
+        figures.share("merchants without a problem, silent", sum(not o.shown for o in nulls), len(nulls)),
+    )
 
 
 def main() -> None:
@@ -92,18 +105,13 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--merchants", type=int, default=40)
     options.add_argument("--seed", type=int, default=1000)
+    options.add_argument("--orders", type=int, default=ORDERS_PER_WEEK, help="orders a week")
+    figures.add_option(options)
     given = options.parse_args()
-    every = list(outcomes(range(given.seed, given.seed + given.merchants)))
-    planted, found = [o for o in every if o.planted], [o for o in every if o.found]
-    nulls = [o for o in every if not o.planted]
-    print("\n| figure | value |\n|---|---|")
-    print(f"| planted problems found | {share(len(found), len(planted))} |")
-    print(f"| found within two weeks | {share(sum(o.weeks_to_find <= 2 for o in found), len(planted))} |")
-    print(f"| right slice, of the found | {share(sum(o.right_slice for o in found), len(found))} |")
-    print(f"| right origin, of the found | {share(sum(o.right_origin for o in found), len(found))} |")
-    print(f"| onset within a week, of the found | {share(sum(abs(o.onset_error) <= 1 for o in found), len(found))} |")
-    print(f"| shown patterns that are false | {share(sum(o.false for o in every), sum(o.shown for o in every))} |")
-    print(f"| merchants without a problem, silent | {share(sum(not o.shown for o in nulls), len(nulls))} |")
+    last = given.seed + given.merchants - 1
+    found = measured(list(outcomes(range(given.seed, last + 1), given.orders)))
+    print(f"\n{figures.table(found)}")
+    figures.save(given.figures, found, f"{given.seed} to {last}")
 
 
 if __name__ == "__main__":

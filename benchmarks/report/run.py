@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import figures
 from closeloop import simulate
 from closeloop.report.run import NOTEBOOKS, STEADY
 
@@ -89,6 +90,7 @@ def main() -> None:
     options.add_argument("--weeks", type=int, default=20)
     options.add_argument("--orders", type=int, default=300, help="orders a week")
     options.add_argument("--rounds", type=int, default=3)
+    figures.add_option(options)
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data, out = Path(folder) / "data", Path(folder) / "out"
@@ -99,15 +101,24 @@ def main() -> None:
             for name, way in WAYS:
                 costs[name].append(measured(way, data, out))
                 print(f"{name:<26}{costs[name][-1].cpu:7.1f} CPU s {costs[name][-1].wall:7.1f} s", flush=True)
-    _print_table({name: Cost(*map(statistics.median, zip(*found, strict=True))) for name, found in costs.items()})
+    medians = {name: Cost(*map(statistics.median, zip(*found, strict=True))) for name, found in costs.items()}
+    found = measured_of(medians)
+    print(f"\n{figures.table(found)}")
+    figures.save(given.figures, found, "5")
 
 
-def _print_table(costs: dict[str, Cost]) -> None:
-    own = costs[WAYS[0][0]]
-    print("\n| way | CPU s | s | CPU, closeloop = 1 |\n|---|---|---|---|")
+def measured_of(costs: dict[str, Cost]) -> list[figures.Figure]:
+    """Return seconds of each way, and its CPU over closeloop's and the plain script's."""
+    own, plain = costs[WAYS[0][0]].cpu, costs[WAYS[2][0]].cpu
+    found: list[figures.Figure] = []
     for name, cost in costs.items():
-        print(f"| {name} | {cost.cpu:.1f} | {cost.wall:.1f} | {cost.cpu / own.cpu:.2f} |")
-    print(f"\ncloseloop weekly costs {own.cpu / costs[WAYS[2][0]].cpu:.2f} times the CPU of the plain script")
+        found += [
+            figures.Figure("CPU", cost.cpu, "s", name),
+            figures.Figure("clock", cost.wall, "s", name),
+            figures.Figure("CPU, closeloop = 1", cost.cpu / own, "ratio", name),
+            figures.Figure("CPU, script = 1", cost.cpu / plain, "ratio", name),
+        ]
+    return found
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import figures
 from benchmarks.scale import generate, in_pandas, merchant
 from closeloop import metrics
 from closeloop.cube import Cube
@@ -65,34 +66,37 @@ STEPS = {
 }
 
 
-def compare(folder: Path, millions: list[float]) -> None:
-    """Print the table of sizes."""
-    print("| scans | statement s (CPU s) | GiB | cube s (CPU s) | GiB | wall ratio | CPU ratio |")
-    print("|---|---|---|---|---|---|---|")
+def compare(folder: Path, millions: list[float]) -> list[figures.Figure]:
+    """Return what the statement and the cube take at each size."""
+    found: list[figures.Figure] = []
     for size in millions:
         parcels = round(size * 1_000_000)
-        data = _written(folder, parcels)
+        data, of = _written(folder, parcels), f"{10 * parcels:,} scans"
         least, full = measured("statement", data), measured("cube", data)
-        print(
-            f"| {10 * parcels:,} | {_taken(least)} | {_taken(full)} |"
-            f" {full['wall'] / least['wall']:.1f} | {full['cpu'] / least['cpu']:.1f} |",
-            flush=True,
-        )
+        found += [*_taken("statement", least, of), *_taken("cube", full, of)]
+        found += [
+            figures.Figure(f"{w}, cube over statement", full[w] / least[w], "ratio", of) for w in ("wall", "cpu")
+        ]
+    return found
 
 
-def compare_pandas(folder: Path) -> None:
-    """Print cube and pandas beside each other, on a size that pandas holds."""
-    data = _written(folder, HELD)
+def compare_pandas(folder: Path, held: int) -> list[figures.Figure]:
+    """Return what cube and pandas take beside each other, on a size that pandas holds."""
+    data, of = _written(folder, held), f"{10 * held:,} scans, {len(SAME)} metrics"
     cube, pandas = measured("same cube", data), measured("pandas", data)
     differing = {
         name: (cube["result"].get(name), n) for name, n in pandas["result"].items() if cube["result"].get(name) != n
     }
-    print(f"\n{10 * HELD:,} scans, {len(SAME)} metrics: cube {_taken(cube)}, pandas {_taken(pandas)},")
-    print(f"{pandas['wall'] / cube['wall']:.1f} times; counts that differ: {differing or 'none'}")
+    print(f"\n{of}: counts that differ: {differing or 'none'}")
+    ratios = [figures.Figure(f"{w}, pandas over cube", pandas[w] / cube[w], "ratio", of) for w in ("wall", "cpu")]
+    return [*_taken("cube", cube, of), *_taken("pandas", pandas, of), *ratios]
 
 
-def _taken(found: dict[str, Any]) -> str:
-    return f"{found['wall']:.1f} ({found['cpu']:.1f}) | {found['peak']:.2f}"
+def _taken(what: str, found: dict[str, Any], of: str) -> list[figures.Figure]:
+    return [
+        figures.Figure(f"{what}, {name}", found[key], unit, of)
+        for name, key, unit in (("clock", "wall", "s"), ("CPU", "cpu", "s"), ("peak", "peak", "GiB"))
+    ]
 
 
 def _written(folder: Path, parcels: int) -> Path:
@@ -107,13 +111,16 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("folder", type=Path, nargs="?", default=Path(".closeloop/scale"))
     options.add_argument("--millions", type=float, nargs="+", default=[1.0])
+    options.add_argument("--held", type=int, default=HELD, help="parcels of the merchant that pandas holds")
+    figures.add_option(options)
     options.add_argument("--step", choices=list(STEPS))
     given = options.parse_args()
     if given.step:
         step(given.step, given.folder)
         return
-    compare_pandas(given.folder)
-    compare(given.folder, given.millions)
+    found = [*compare_pandas(given.folder, given.held), *compare(given.folder, given.millions)]
+    print(figures.table(found))
+    figures.save(given.figures, found, "1")
 
 
 if __name__ == "__main__":

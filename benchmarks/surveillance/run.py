@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from simulate import TEST, Simulation, simulate
 
+from benchmarks import figures
 from closeloop.stats.surveillance import Watch, surprise
 
 ALPHAS = (0.005, 0.0075, 0.01)
@@ -71,17 +72,40 @@ def report(table: pd.DataFrame, runs: pd.DataFrame) -> None:
     print("POD by k\n", table.groupby("k")[[f"POD {a}" for a in ALPHAS]].mean().round(3).T.to_string())
 
 
+def told(table: pd.DataFrame, runs: pd.DataFrame) -> list[figures.Figure]:
+    """Return false alarms and detections over all series, discoveries, and cost."""
+    each = table.groupby(["seed", "scenario"])
+    rates = [
+        figures.Figure(kind, float(table[f"{kind} {alpha}"].mean()), "ratio", f"alpha {alpha}")
+        for alpha in ALPHAS
+        for kind in ("FPR", "POD")
+    ]
+    highest = [
+        figures.Figure("highest FPR", float(each[f"FPR {alpha}"].mean().max()), "ratio", f"alpha {alpha}")
+        for alpha in ALPHAS
+    ]
+    weekly = [
+        figures.Figure(name, float(runs[f"{column} q={q}"].mean()), "ratio", f"weekly q {q}")
+        for q in (0.1, 0.2)
+        for name, column in (("FDP", "FDP"), ("alarms a week", "alarms/week"))
+    ]
+    return [*rates, *highest, *weekly, figures.Figure("a series", float(runs["ms"].mean()), "ms CPU", "cost")]
+
+
 def main() -> None:
     """Run what the command line asks for."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--replicates", type=int, default=40)
     options.add_argument("--seeds", type=int, nargs="+", default=[201, 202, 203])
     options.add_argument("--memory", type=float, default=Watch().memory)
+    figures.add_option(options)
     given = options.parse_args()
     watch = Watch(season=52, memory=given.memory)  # the simulated year has 52 weeks
     measured = [measure(given.replicates, seed, watch) for seed in given.seeds]
     runs = pd.DataFrame([figures for _, figures in measured]).assign(seed=given.seeds)
-    report(pd.concat([table for table, _ in measured]), runs)
+    table = pd.concat([table for table, _ in measured])
+    report(table, runs)
+    figures.save(given.figures, told(table, runs), ", ".join(map(str, given.seeds)))
 
 
 if __name__ == "__main__":
