@@ -8,13 +8,14 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from closeloop import changes, project
+from closeloop.changes import asked
 from closeloop.cli_report import DATA, SOURCE, WEEK, absolute
-from closeloop.model import Change, ChangeKind, Verdict
+from closeloop.model import Change, Verdict
 from closeloop.words import number
 
 if TYPE_CHECKING:
@@ -31,43 +32,24 @@ WHO = click.option(
 )
 ON = click.option("--on", default="", help="Day to write into the history; today if left out.")
 
-FIELDS = {
-    "pattern": ("--pattern", "What was seen: a pattern's id such as P0404, or words."),
-    "root_cause": ("--root-cause", "Why, as far as the evidence goes."),
-    "change_shipped": ("--change", "The one thing that changes."),
-    "metric": ("--metric", "The metric it is judged by, such as ready_to_label."),
-    "scope": ("--scope", "Where it acts: 'channel = web & region = Pacific', or everything."),
-    "kind": ("--kind", f"One of: {', '.join(get_args(ChangeKind))}."),
-    "shipped_on": ("--shipped-on", "Day on which it ships, such as 2026-10-05."),
-    "written_on": ("--written-on", "Day on which it is written down; today if left out."),
-    "owner": ("--owner", "Who answers for it."),
-    "review_date": ("--review-date", "Day of the review; worked out from the data if left out."),
-    "since": ("--since", "First day of the pattern."),
-    "settling_days": ("--settling-days", "Days after shipping that do not count."),
-    "comparison": ("--comparison", "Dimension of the scope whose other values it is held against."),
-    "placebo_metric": ("--placebo-metric", "A metric that must not move."),
-    "expected_effect": ("--expected-effect", "What you expect, in words."),
-    "notes": ("--notes", "Anything else."),
-}
-OUTCOME = {
-    "verdict": ("--verdict", f"One of: {', '.join(changes.FINAL)}."),
-    "decided_on": ("--decided-on", "Day of the decision; today if left out."),
-    "estimate": ("--estimate", "Relative effect and 95 % interval: '-0.21 (-0.3 to -0.11)'."),
-}
 ASKED = tuple(name for name in changes.REQUIRED if name not in ("id", "review_date", "written_on"))
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
-def _columns(fields: Mapping[str, tuple[str, str]]) -> Callable[[Command], Command]:
+def _columns(fields: Mapping[str, str]) -> Callable[[Command], Command]:
     """Give a command one option for each column."""
 
     def decorate(command: Command) -> Command:
-        for name, (flag, help_) in reversed(list(fields.items())):
-            command = click.option(flag, name, default=None, help=help_)(command)
+        for name, help_ in reversed(list(fields.items())):
+            command = click.option(_flag(name), name, default=None, help=help_)(command)
         return command
 
     return decorate
+
+
+def _flag(column: str) -> str:
+    return "--change" if column == "change_shipped" else f"--{column.replace('_', '-')}"
 
 
 @click.group()
@@ -94,7 +76,7 @@ def due(source: str, week: str) -> None:
 
 @log.command()
 @click.option("--id", "name", default="", help="Its id; the next free one, such as C4, if left out.")
-@_columns(FIELDS)
+@_columns(asked.FIELDS)
 @click.option("--from-pattern", default="", metavar="WEEK/PATTERN", help="Draft it from a finding: 2026-W47/P0404.")
 @click.option("--hoped-effect", default=-0.2, show_default=True, help="Relative effect that the review should find.")
 @FORCE
@@ -127,7 +109,7 @@ def ledger(source: str, data: str, week: str) -> None:
 
 @log.command()
 @click.argument("name", metavar="ID")
-@_columns(FIELDS | OUTCOME)
+@_columns(asked.FIELDS | asked.OUTCOME)
 @FORCE
 @WHO
 @ON
@@ -142,7 +124,7 @@ def amend(name: str, force: bool, who: str, on: str, source: str, **given: str) 
 
 @log.command()
 @click.argument("name", metavar="ID")
-@_columns(OUTCOME)
+@_columns(asked.OUTCOME)
 @WHO
 @SOURCE
 @DATA
@@ -194,7 +176,7 @@ def _given(options: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _ask_for(missing: Iterable[str]) -> None:
-    lacking = [f"{FIELDS[name][0]} ({FIELDS[name][1].rstrip('.')})" for name in missing]
+    lacking = [f"{_flag(name)} ({asked.FIELDS[name].rstrip('.')})" for name in missing]
     if lacking:
         raise click.UsageError(f"a change needs also: {'; '.join(lacking)}")
 

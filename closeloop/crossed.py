@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 
 import duckdb
 import numpy as np
 
+from closeloop.cells import Floats
 from closeloop.cube import Cube, Series, build
 from closeloop.model import Metric, Slice
 from closeloop.stages import filter_sql
@@ -31,24 +33,48 @@ def series_of(con: duckdb.DuckDBPyConnection, cube: Cube, metric: Metric, where:
     if where in whole.slices:
         return whole.only(np.array([one == where for one in whole.slices]))
     check(con, metric.id, metric.view, where)
+    sums = _sums(con, metric, whole, where)
+    if not sums:
+        raise ValueError(f"{metric.id}: there is not one row of {where} from {whole.weeks[0]} on")
+    bad, squares, total = sums[""][:, None, :]
+    return replace(whole, slices=(where,), bad=bad, squares=squares, total=total)
+
+
+def split_of(con: duckdb.DuckDBPyConnection, cube: Cube, metric: Metric, where: Slice, by: str) -> Series:
+    """Return the weeks of one metric in each value that `by` has within a slice: one row each, the largest first.
+
+    Rows without a value for `by` are in none. Raises ValueError as `series_of` does.
+    """
+    whole = series_of(con, cube, metric, Slice())
+    check(con, metric.id, metric.view, Slice.of([*where.where, (by, "")]))
+    parts = _sums(con, metric, whole, where, by)
+    ranked = sorted(parts, key=lambda value: (-float(parts[value][2].sum()), value))
+    bad, squares, total = np.stack([parts[value] for value in ranked], axis=1) if parts else np.zeros((3, 0, 0))
+    slices = tuple(Slice.of([*where.where, (by, value)]) for value in ranked)
+    return replace(whole, slices=slices, bad=bad, squares=squares, total=total)
+
+
+def _sums(
+    con: duckdb.DuckDBPyConnection, metric: Metric, whole: Series, where: Slice, by: str = ""
+) -> dict[str, Floats]:
+    """Sum a metric by week in a slice, for each value of `by` or for all of it: (bad, squares, total) x weeks."""
     condition, values = filter_sql(where)
     rows = con.execute(
         f"""
-        SELECT (date_trunc('week', {metric.at})::DATE - $start::DATE) // 7 AS week_no, sum(({metric.bad})::DOUBLE),
+        SELECT {f"{by}::VARCHAR" if by else "''"} AS part,
+               (date_trunc('week', {metric.at})::DATE - $start::DATE) // 7 AS week_no, sum(({metric.bad})::DOUBLE),
                sum(({metric.bad})::DOUBLE ** 2), sum(({metric.total})::DOUBLE)
         FROM {metric.view}
         WHERE ({metric.rows}) AND ({condition}) AND {metric.at} >= $start::DATE
-          AND {metric.at} < $last::DATE + INTERVAL 7 DAY
-        GROUP BY 1 ORDER BY 1
+          AND {metric.at} < $last::DATE + INTERVAL 7 DAY AND part IS NOT NULL
+        GROUP BY ALL ORDER BY ALL
         """,
         {**values, "start": whole.weeks[0], "last": whole.weeks[-1]},
     ).fetchall()
-    if not rows:
-        raise ValueError(f"{metric.id}: there is not one row of {where} from {whole.weeks[0]} on")
-    sums = np.zeros((3, 1, len(whole.weeks)))
-    for week, *told in rows:
-        sums[:, 0, int(week)] = [float(value or 0) for value in told]
-    return replace(whole, slices=(where,), bad=sums[0], squares=sums[1], total=sums[2])
+    found: dict[str, Floats] = defaultdict(lambda: np.zeros((3, len(whole.weeks))))
+    for part, week, *told in rows:
+        found[part][:, int(week)] = [float(value or 0) for value in told]
+    return found
 
 
 def dimensions(con: duckdb.DuckDBPyConnection, view: str) -> tuple[str, ...]:

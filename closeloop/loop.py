@@ -35,6 +35,7 @@ from closeloop import (
     summary,
     weeks,
 )
+from closeloop.explorer import Explorable
 from closeloop.model import Alarm, Cause, Change, Findings, Kpi, Ledger, Metric, Provenance, Quality, Slice, Verdict
 from closeloop.segments import Segment
 from closeloop.segments import read as read_segments
@@ -56,7 +57,7 @@ LOG = "improvement_log.csv"
 
 
 @dataclass(frozen=True)
-class Loop:
+class Loop(Explorable):
     """A merchant's facts and cube as of one week, with its improvement log."""
 
     source: source.Source

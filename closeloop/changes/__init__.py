@@ -4,6 +4,7 @@ from closeloop.changes.cells import COLUMNS, OUTCOME, REQUIRED
 from closeloop.changes.entry import Signed, add, amend, close, draft, find, next_id
 from closeloop.changes.exchange import export, merge, preview
 from closeloop.changes.history import Amendment
+from closeloop.changes.history import read as amendments
 from closeloop.changes.log_file import due, locked, read, revise, shipped, upcoming, write
 from closeloop.changes.proposed import from_pattern, outcome_of
 from closeloop.changes.rows import FINAL, cells_of
@@ -17,6 +18,7 @@ __all__ = [
     "Signed",
     "add",
     "amend",
+    "amendments",
     "cells_of",
     "close",
     "draft",
