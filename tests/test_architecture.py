@@ -15,7 +15,8 @@ ORDER = (
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
     "triggers", "coincidences", "comparisons", "clues", "mixes", "origins", "proposals", "causes",
     "changes", "observed", "doubts", "impact", "review", "ledger", "findings", "summary",
-    "pictures", "charts", "charts_ledger", "explorer", "simulate", "loop", "check", "report", "cli_report", "cli_check", "cli_log", "cli_ask", "cli",
+    "pictures", "charts", "charts_ledger", "explorer", "simulate", "loop",
+    "check", "report", "cli_report", "cli_check", "cli_log", "cli_ask", "cli",
 )  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")
