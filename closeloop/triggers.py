@@ -10,6 +10,7 @@ from typing import Any, Literal
 import duckdb
 from statsmodels.stats.proportion import proportion_confint
 
+from closeloop import crossed
 from closeloop.model import Estimate, Slice
 from closeloop.stages import filter_sql
 
@@ -124,7 +125,8 @@ class Replay:
 def replay(con: duckdb.DuckDBPyConnection, rules: Iterable[Rule], since: date, until: date) -> tuple[Replay, ...]:
     """Run rules over units whose promise fell due between two days, knowing at each moment only what was recorded.
 
-    The facts must be built on `con`. Raises ValueError when the data has no promised dates.
+    The facts must be built on `con`. Raises ValueError when the data has no promised dates, or a rule's
+    scope names a dimension that what it waits for does not have yet: an order has no carrier before its label.
     """
     _mark_what_was_recorded(con)
     asked = tuple(rules)
@@ -190,6 +192,8 @@ def _mark_what_was_recorded(con: duckdb.DuckDBPyConnection) -> None:
 def _replayed(con: duckdb.DuckDBPyConnection, rules: Sequence[Rule], since: date, until: date) -> list[Replay]:
     """Replay rules that differ in their hours only, in one pass."""
     kind = rules[0]
+    view = "order_facts" if kind.waits_for == "label" else "parcel_facts"
+    crossed.check(con, f"a rule that waits for the {kind.waits_for}", view, kind.scope)
     where, values = filter_sql(kind.scope)
     rows = con.execute(
         f"""

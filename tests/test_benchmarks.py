@@ -3,11 +3,19 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
+import duckdb
+import pandas as pd
 import pytest
 
 from benchmarks import figures, marks
+from benchmarks.loop import living, store, year
+from closeloop import simulate
+from closeloop.slices import Slice
+from closeloop.sources import prepared, source
 
 ROOT = Path(__file__).parent.parent
 QUICK = ("surveillance", "impact", "localise")
@@ -60,3 +68,52 @@ def test_shares_carry_the_interval_of_wilson() -> None:
     one = figures.share("found", 81, 263)
     assert (one.low, one.high) == pytest.approx((0.2553, 0.3662), abs=2e-4)
     assert one.text == "81/263 (31 %)"
+
+
+def tables_of(con: duckdb.DuckDBPyConnection, zone: str) -> dict[str, pd.DataFrame]:
+    con.execute(f"SET TimeZone = '{zone}'")
+    names = ("orders", "order_lines", "shipments", "tracking_events", "returns")
+    return {
+        name: con.execute(f"SELECT * EXCLUDE (_file, _row) FROM store.{name} ORDER BY ALL").df() for name in names
+    }
+
+
+def test_merchants_of_the_loop_have_the_rows_that_their_files_would_give(tmp_path: Path) -> None:
+    merchant = simulate.simulate(replace(year.draw(3, 40).scenario(), weeks=4))
+    simulate.write_exports(merchant, tmp_path / "data")
+    read = source.read(ROOT / "params/sources/demo", tmp_path / "data")
+    files = duckdb.connect(config={"threads": 1})
+    prepared.attach(files, prepared.prepare(read, tmp_path))
+    direct = store.load(merchant)
+    for name, frame in tables_of(files, "America/New_York").items():
+        got = direct.execute(f"SELECT * FROM store.{name} ORDER BY ALL").df()
+        pd.testing.assert_frame_equal(got, frame[list(got)], check_dtype=False)
+
+
+def test_a_mended_problem_leaves_what_the_change_could_not_reach() -> None:
+    day, later, back = date(2026, 6, 1), date(2026, 7, 1), date(2026, 8, 1)
+    effect = simulate.Effect("delay", simulate.where(channel="web"), day, None, 20.0, "ready_to_label")
+    trouble = year.Trouble("channel waits", "workflow", year.WAIT, {"channel": "web"}, day, (effect,), 0.75)
+    merchant = year.Year(simulate.Scenario(), (trouble,), ())
+    mending = year.Mending(0, (("warehouse", "NJ"),), later, back)
+    told = [(dict(e.where), e.start, e.end, e.size) for e in merchant.scenario([mending]).effects("delay")]
+    assert told == [
+        ({"channel": ("web",)}, day, later, 20.0),
+        ({"channel": ("web",), "warehouse": ("NJ",)}, later, back, 5.0),
+        ({"channel": ("web",), "warehouse": ("NV",)}, later, back, 20.0),
+        ({"channel": ("web",)}, back, None, 20.0),
+    ]
+
+
+def test_only_the_planted_slice_or_a_part_of_it_is_right() -> None:
+    trouble = year.Trouble("", "carrier", year.LATE, {"carrier": "UPS", "region": "Pacific"}, date(2026, 6, 1), (), 1)
+    parts = {
+        "carrier = UPS & region = Pacific": (),
+        "service = UPS Ground & region = Pacific": (("service", "UPS Ground"),),
+        "carrier = UPS & lane = NV to Pacific": (("warehouse", "NV"),),
+        "carrier = UPS": None,
+        "carrier = FedEx & region = Pacific": None,
+        "service = FedEx Ground & region = Pacific": None,
+        "carrier = UPS & region = Pacific & zone = 8": None,
+    }
+    assert {scope: living.extra(Slice.parse(scope), trouble) for scope in parts} == parts

@@ -106,3 +106,9 @@ def test_impossible_rules_are_refused(waits: str, hours: float, said: str) -> No
 def test_a_slice_without_promises_is_said(demo: Loop) -> None:
     with pytest.raises(ValueError, match="no promise of carrier = Nobody fell due"):
         replay(demo.con, [Rule("first scan", 24, scope=Slice.of([("carrier", "Nobody")]))], SINCE, UNTIL)
+
+
+def test_orders_that_wait_for_a_label_have_no_zone_yet(demo: Loop) -> None:
+    rule = Rule("label", 24, scope=Slice.of([("zone", "5")]))
+    with pytest.raises(ValueError, match="waits for the label cannot be sliced by 'zone'"):
+        replay(demo.con, [rule], SINCE, UNTIL)

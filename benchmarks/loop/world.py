@@ -1,0 +1,57 @@
+"""One world of a merchant: its facts and its cube, looked at week by week."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.loop import store
+from closeloop import cube, facts, metrics, patterns, simulate
+from closeloop.cube import Cube
+from closeloop.leaves import Leaves
+from closeloop.model import Pattern, stable_id
+from closeloop.scan import strain_of
+from closeloop.simulate import Scenario
+from closeloop.slices import Slice
+from closeloop.sources import source
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class World:
+    """What is known of a merchant at the end of its year, of which a week sees what was final by then."""
+
+    con: duckdb.DuckDBPyConnection
+    whole: Cube
+    leaves: dict[str, Leaves] = field(default_factory=dict[str, Leaves])
+
+    def cube(self, week: date) -> Cube:
+        """The cube of one week's report: only what was final on the Monday after it."""
+        series = tuple(s.until(week) for s in self.whole.series)
+        return Cube(cube.as_of(week), week, tuple(s for s in series if s.weeks), self.whole.missing)
+
+    def patterns(self, seen: Cube) -> list[Pattern]:
+        """What stands out in a week, named."""
+        strains = {s.metric.id: strain_of(s) for s in seen.series if s.metric.scanned}
+        found, _ = patterns.scan_week(self.con, seen, seen.week, strains, self.leaves)
+        return [replace(p, id=stable_id("P", p.metric, p.slice), first_seen=seen.week) for p in found]
+
+    def bad(self, metric: str) -> npt.NDArray[np.float64]:
+        """How many were bad in each week, of the whole merchant."""
+        series = self.whole.of(metric)
+        return series.bad[series.row(Slice())]
+
+
+def of(scenario: Scenario) -> World:
+    """Simulate a world and sum it up."""
+    con = store.load(simulate.simulate(scenario))
+    last = scenario.start + timedelta(weeks=scenario.weeks - 1)
+    merchant = source.read(ROOT / "params" / "sources" / "demo", None)
+    facts.build(con, merchant, cube.as_of(last))
+    return World(con, cube.build(con, last, metrics.WEEKLY))
