@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 from closeloop.crossed import check
 from closeloop.model import Estimate, Slice
 from closeloop.stages import filter_sql
-from closeloop.stats.survival import kaplan_meier
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +32,9 @@ FEWEST = 5
 
 DRAWS = 200
 """Bootstrap samples behind an interval."""
+
+AT_ONCE = 2_000_000
+"""Weights that are held at once: 16 MB."""
 
 STEPS_A_DAY = 4
 
@@ -120,18 +123,27 @@ def _option(name: str, own: pd.DataFrame, other: pd.DataFrame, seed: int) -> Opt
         return None
     mine, theirs = (_Side.of(frame, cells) for frame in (own, other))
     mix = np.bincount(mine.cell, minlength=len(cells)).astype(np.float64)
-    points = _measured(mine, mine.weights(mix)), _measured(theirs, theirs.weights(mix))
-    rng = np.random.default_rng(seed)
-    draws = [
-        tuple(_measured(side, side.weights(mix, side.resampled(rng))) for side in (mine, theirs))
-        for _ in range(DRAWS)
-    ]
+    points = np.stack([_measured(side, side.weights(mix)[None])[0] for side in (mine, theirs)], axis=1)
+    draws = _bootstrap((mine, theirs), mix, np.random.default_rng(seed))
     measures = {
-        which: _sides(points[0][i], points[1][i], np.array([(a[i], b[i]) for a, b in draws]))
+        which: _sides(float(points[i, 0]), float(points[i, 1]), draws[:, i])
         for i, which in enumerate(MEASURES)
-        if np.isfinite(points[0][i]) and np.isfinite(points[1][i])
+        if np.isfinite(points[i]).all()
     }
     return Option(name, len(theirs.cell), len(mine.cell) / len(own), measures)
+
+
+def _bootstrap(sides: Sequence[_Side], mix: Floats, rng: np.random.Generator) -> Floats:
+    """Return draws x measures x sides, several draws at once as memory allows."""
+    found: list[Floats] = []
+    at_once = max(1, AT_ONCE // max(len(side.cell) for side in sides))
+    while (left := DRAWS - sum(map(len, found))) > 0:
+        drawn = [[side.weights(mix, side.resampled(rng)) for side in sides] for _ in range(min(at_once, left))]
+        together = [
+            _measured(side, np.stack(rows)) for side, rows in zip(sides, zip(*drawn, strict=True), strict=True)
+        ]
+        found.append(np.stack(together, axis=2))
+    return np.concatenate(found)
 
 
 def _served(frame: pd.DataFrame) -> set[str]:
@@ -170,33 +182,41 @@ class _Side:
         return times * (mix / np.maximum(have, 1e-9) * (have > 0))[self.cell]
 
 
-def _measured(side: _Side, weights: Floats) -> tuple[float, ...]:
-    p50, p90 = _quantiles(side, weights)
+def _measured(side: _Side, weights: Floats) -> Floats:
+    """Return draws x measures; `weights` are draws x parcels."""
     cost, on_time, exceptions = (_mean(side.values[name], weights) for name in ("cost", "on_time", "exceptions"))
-    return cost, p50, p90, on_time, exceptions
+    return np.stack([cost, *_quantiles(side, weights), on_time, exceptions], axis=1)
 
 
-def _mean(values: Floats, weights: Floats) -> float:
+def _mean(values: Floats, weights: Floats) -> Floats:
     known = np.isfinite(values)
-    total = weights[known].sum()
-    return float((values[known] * weights[known]).sum() / total) if total > 0 else np.nan
+    total = weights[:, known].sum(axis=1)
+    sums = (weights[:, known] * values[known]).sum(axis=1)
+    return np.where(total > 0, sums / np.where(total > 0, total, 1.0), np.nan)
 
 
-def _quantiles(side: _Side, weights: Floats) -> tuple[float, float]:
-    """Return the days by which half and nine in ten had their first attempt; NaN where so many have not."""
-    known = np.isfinite(side.step) & (weights > 0)
-    if not known.any():
-        return np.nan, np.nan
-    ages, at = np.unique(side.step[known], return_inverse=True)
-    arrived = side.arrived[known]
-    happened, running = (np.bincount(at, weights[known] * mask, len(ages)) for mask in (arrived, ~arrived))
-    waiting = kaplan_meier(ages, happened, running).waiting
+def _quantiles(side: _Side, weights: Floats) -> tuple[Floats, Floats]:
+    """Return the days by which half and nine in ten had their first attempt; NaN where so many have not.
+
+    Kaplan and Meier (1958), JASA 53:457, of many samples at once.
+    """
+    known = np.flatnonzero(np.isfinite(side.step))
+    if not len(known):
+        nothing = np.full(len(weights), np.nan)
+        return nothing, nothing
+    order = known[np.argsort(side.step[known], kind="stable")]
+    ages, first = np.unique(side.step[order], return_index=True)
+    ended, left = (
+        np.add.reduceat(weights[:, order] * mask[order], first, axis=1) for mask in (side.arrived, ~side.arrived)
+    )
+    at_risk = (ended + left)[:, ::-1].cumsum(axis=1)[:, ::-1]
+    waiting = np.cumprod(1 - ended / np.where(at_risk > 0, at_risk, 1.0), axis=1)
     days = ages / STEPS_A_DAY
     return _first(days, waiting <= 0.5 + 1e-12), _first(days, waiting <= 0.1 + 1e-12)
 
 
-def _first(days: Floats, reached: NDArray[np.bool_]) -> float:
-    return float(days[np.argmax(reached)]) if reached.any() else np.nan
+def _first(days: Floats, reached: NDArray[np.bool_]) -> Floats:
+    return np.where(reached.any(axis=1), days[reached.argmax(axis=1)], np.nan)
 
 
 def _sides(own: float, other: float, draws: Floats) -> Sides:

@@ -20,7 +20,10 @@ from closeloop.slices import Slice
 SETTLING = {"slow_transit": 7, "on_time_delivery": 7}
 """Days left out after shipping: parcels that fall due in them left before the change. Two for all other metrics."""
 
-LOOKS = 3
+TOP = 3
+"""Patterns of a report that the operator has time to look into."""
+
+LOOKS = 2
 """How often a pattern of which no origin stood out is looked at again."""
 
 PATIENCE = timedelta(weeks=4)
@@ -110,9 +113,8 @@ def _act(merchant: Year, here: World, seen: Cube, way: Way, state: Any) -> None:
     """Make the first change of the report that can be made: one a week."""
     log, patterns, looked, diary = state
     known = changes.read(log)
-    for pattern in patterns:
-        if any(_taken(pattern, change) for change in known):
-            continue
+    free = [pattern for pattern in patterns if not any(_taken(pattern, change) for change in known)]
+    for pattern in free[:TOP]:
         cause = _cause(here, seen, pattern, looked)
         _judge_cause(merchant, pattern, cause, diary)
         if cause is None or cause.remedy is None or cause.origin == "undecided":
@@ -129,7 +131,8 @@ def _taken(pattern: Pattern, change: Change) -> bool:
     nested = pattern.slice.contains(change.scope) or change.scope.contains(pattern.slice)
     related = pattern.metric == change.metric or {pattern.metric, change.metric} <= set(UPSTREAM)
     if change.decided_on is None:
-        return nested and related
+        same = pattern.metric == change.metric and pattern.slice.overlaps(change.scope)
+        return same or (nested and related)
     return change.verdict != "improved" and (pattern.metric, pattern.slice) == (change.metric, change.scope)
 
 
