@@ -55,6 +55,9 @@ PACKAGES = (
 )
 LOG = "improvement_log.csv"
 
+RUNS_KEPT = 20
+"""Scratch folders of opened weeks that stay: there is one more for each change of data, log or code."""
+
 
 @dataclass(frozen=True)
 class Loop(Explorable):
@@ -258,6 +261,7 @@ def open_week(source_folder: str, week: str = "", data: str = "", out: str = "")
     weeks.check(con, merchant, monday)
     log = where / LOG
     scratch = project.cache() / "runs" / f"{path.stem}-{weeks.iso(monday)}-{_run_key(merchant, log)}"
+    project.forget(scratch.parent.glob("*"), RUNS_KEPT)
     return Loop(merchant, monday, con, changes.read(log), log, Path(out) if out else scratch)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -20,6 +23,23 @@ def root() -> Path:
 def cache() -> Path:
     """Return the folder for what can be made again at any time."""
     return root() / ".closeloop"
+
+
+def forget(paths: Iterable[Path], keep: int) -> None:
+    """Remove files and folders of the cache that were not used for longest, until `keep` are left.
+
+    What another program holds open where the system forbids to remove it stays until the next time.
+    """
+    used: list[tuple[float, Path]] = []
+    for path in paths:
+        with suppress(OSError):  # another program may just have removed it
+            used.append((path.stat().st_mtime, path))
+    for _, path in sorted(used, reverse=True)[keep:]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
 
 
 def digest(*paths: Path) -> str:

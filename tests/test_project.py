@@ -1,5 +1,6 @@
 """The files around the package agree with each other and with README."""
 
+import os
 import re
 import subprocess
 import tomllib
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from closeloop import project
 from closeloop.cli import cli
 
 ROOT = Path(__file__).parent.parent
@@ -59,3 +61,18 @@ def test_readme_names_only_commands_and_files_that_exist() -> None:
         assert (ROOT / link).exists(), link
     for target in re.findall(r"`make (\w+)`", readme):
         assert f"\n{target}:" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_only_what_was_used_last_stays_in_the_cache(tmp_path: Path) -> None:
+    for day, name in enumerate(("old.duckdb", "folder", "new.duckdb")):
+        path = tmp_path / name
+        if name == "folder":
+            (path / "inside").mkdir(parents=True)
+        else:
+            path.write_text("")
+        os.utime(path, (day, day))
+    project.forget(tmp_path.iterdir(), keep=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "new.duckdb"}
+    os.utime(tmp_path / "new.duckdb", (0, 0))
+    project.forget([*tmp_path.iterdir(), tmp_path / "gone"], keep=0)
+    assert not list(tmp_path.iterdir())

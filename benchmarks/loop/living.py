@@ -54,8 +54,8 @@ class Diary:
 def live(merchant: Year, base: World, way: Way, log: Path) -> tuple[World, Diary]:
     """Live through the year week by week; return the world as it became, and what happened."""
     here, diary, looked = base, Diary(), dict[str, list[Cause]]()
-    for number in range(year.WEEKS):
-        seen = here.cube(merchant.first_monday + timedelta(weeks=number))
+    for monday in merchant.mondays:
+        seen = here.cube(monday)
         patterns = way.look(here, seen)
         before = dict(diary.mendings)
         _note(merchant, patterns, diary, seen.week)

@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 
 from benchmarks import figures
-from benchmarks.loop import picture, score, sums
+from benchmarks.loop import picture, score, sums, year
 
 PICTURE = Path(__file__).with_name("loop.svg")
 
@@ -25,6 +25,7 @@ def main() -> None:
     options.add_argument("--merchants", type=int, default=100)
     options.add_argument("--seed", type=int, default=100)
     options.add_argument("--orders", type=int, default=1000, help="orders a week")
+    options.add_argument("--weeks", type=int, default=year.WEEKS, help="weeks with a report")
     options.add_argument("--to", type=Path, default=Path(".closeloop/loop.jsonl"))
     options.add_argument("--picture", type=Path, default=PICTURE)
     options.add_argument("--table", action="store_true")
@@ -35,7 +36,7 @@ def main() -> None:
     seeds = range(given.seed, given.seed + given.merchants)
     done = read(given.to)
     for seed in () if given.table else [s for s in seeds if s not in done]:
-        done[seed] = score.merchant(seed, given.orders)
+        done[seed] = score.merchant(seed, given.orders, given.weeks)
         with given.to.open("a", encoding="utf-8") as out:
             out.write(json.dumps(done[seed]) + "\n")
         print(seed, f"{done[seed]['cpu']} CPU s", sums.in_a_line(done[seed]), flush=True)

@@ -23,13 +23,13 @@ STEPS = ("ready_to_label", "label_to_first_scan", "slow_transit", "exception_rat
 """Steps in which a case is handled by hand when nobody mends the cause: no two of them count one event."""
 
 
-def merchant(seed: int, orders: float) -> dict[str, Any]:
+def merchant(seed: int, orders: float, weeks: int) -> dict[str, Any]:
     """Live one merchant's year in every way, on the same seed."""
     started = time.process_time()
-    drawn = year.draw(seed, orders)
+    drawn = year.draw(seed, orders, weeks)
     base, calm = world.of(drawn.scenario()), world.of(drawn.scenario(problems=False))
     truth = {
-        "seed": seed, "orders": orders, "weeks": year.WEEKS,
+        "seed": seed, "orders": orders, "weeks": weeks,
         "problems": [t.name for t in drawn.problems], "decoys": [t.name for t in drawn.decoys],
     }  # fmt: skip
     ways = {"reacting only": {"harm": _harm(base, calm, drawn), "cost": _cost(base, calm, drawn)}}
@@ -44,7 +44,7 @@ def _lived(drawn: Year, base: World, calm: World, way: Way) -> dict[str, Any]:
         log = Path(folder) / "improvement_log.csv"
         final, diary = live(drawn, base, way, log)
         made = changes.read(log)
-        seen = final.cube(drawn.first_monday + timedelta(weeks=year.WEEKS - 1))
+        seen = final.cube(drawn.mondays[-1])
         saved = _savings(final, seen, made) if way is HONEST else _claims(final, seen, made)
         return {
             "found": {i: (week - drawn.problems[i].start).days / 7 + 1 for i, week in diary.found.items()},
@@ -122,17 +122,13 @@ def _cases(here: World, seen: Cube, name: str, counted: Iterable[Change]) -> flo
 def _harm(here: World, calm: World, drawn: Year) -> list[float]:
     """Cases in each week beyond those of the same merchant without any problem."""
     return [
-        sum(_of(here, name, week) - _of(calm, name, week) for name in STEPS) for week in _weeks(drawn)
+        sum(_of(here, name, week) - _of(calm, name, week) for name in STEPS) for week in drawn.mondays
     ]  # fmt: skip
 
 
 def _cost(here: World, calm: World, drawn: Year) -> list[float]:
     """Shipping cost in each week beyond that of the same merchant without any problem."""
-    return [round(_of(here, "cost_index", week) - _of(calm, "cost_index", week), 2) for week in _weeks(drawn)]
-
-
-def _weeks(drawn: Year) -> list[date]:
-    return [drawn.first_monday + timedelta(weeks=i) for i in range(year.WEEKS)]
+    return [round(_of(here, "cost_index", week) - _of(calm, "cost_index", week), 2) for week in drawn.mondays]
 
 
 def _of(here: World, metric: str, week: date) -> float:

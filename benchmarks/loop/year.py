@@ -78,6 +78,11 @@ class Year:
         """The first week that has a report."""
         return self.base.start + timedelta(weeks=FIRST_WEEKS)
 
+    @property
+    def mondays(self) -> tuple[date, ...]:
+        """The weeks that have a report."""
+        return tuple(self.first_monday + timedelta(weeks=i) for i in range(self.base.weeks - FIRST_WEEKS))
+
     def scenario(self, mendings: Sequence[Mending] = (), *, problems: bool = True) -> Scenario:
         """Return what happens with these mendings, or without any problem.
 
@@ -92,12 +97,12 @@ class Year:
         return replace(self.base, problems=(*planned, *pieces))
 
 
-def draw(seed: int, orders: float) -> Year:
+def draw(seed: int, orders: float, weeks: int = WEEKS) -> Year:
     """Draw a merchant's year."""
     rng = np.random.default_rng([seed, 9])
     problems: list[Trouble] = []
     decoys: list[Trouble] = []
-    for week in range(WEEKS - 2):
+    for week in range(max(1, weeks - 2)):
         day = START + timedelta(weeks=FIRST_WEEKS + week, days=int(rng.integers(0, 7)))
         if rng.random() < ARRIVE:
             every = _problems(rng, day)
@@ -105,8 +110,7 @@ def draw(seed: int, orders: float) -> Year:
         if rng.random() < ARRIVE:
             others = _decoys(rng, day)
             decoys.append(others[int(rng.integers(len(others)))])
-    weeks = FIRST_WEEKS + WEEKS
-    return Year(Scenario(START, weeks, orders, seed), tuple(problems), tuple(decoys))
+    return Year(Scenario(START, FIRST_WEEKS + weeks, orders, seed), tuple(problems), tuple(decoys))
 
 
 def _problems(rng: np.random.Generator, start: date) -> tuple[Trouble, ...]:

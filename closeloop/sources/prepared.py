@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,9 +18,15 @@ from closeloop.tables import TABLES
 
 UNREADABLE = "unreadable lines"
 
+KEPT = 8
+"""Files of checked tables that stay for one source: each time its data changes there is one more."""
+
 
 def prepare(source: Source, cache: Path) -> Path:
-    """Return the file with the checked tables, building it when the inputs or the code changed."""
+    """Return the file with the checked tables, building it when the inputs or the code changed.
+
+    The files of older data are removed again, but for the `KEPT` used last.
+    """
     path = cache / "tables" / f"{source.name}-{_key(source)}.duckdb"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,6 +34,9 @@ def prepare(source: Source, cache: Path) -> Path:
         draft.unlink(missing_ok=True)
         _build(source, draft)
         draft.replace(path)
+        mine = re.compile(rf"{re.escape(source.name)}-[0-9a-f]{{16}}\.duckdb")
+        project.forget((p for p in path.parent.iterdir() if mine.fullmatch(p.name)), KEPT)
+    path.touch()  # used just now: the others are forgotten first
     return path
 
 
