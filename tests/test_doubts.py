@@ -90,7 +90,7 @@ def test_a_time_is_verified_as_the_share_over_its_old_median(demo: Loop) -> None
     verdict = impact.judge(demo.con, demo.cube, entry)
     assert metric.kind == "share"
     assert verdict.effect is not None
-    assert verdict.effect.value < -0.5
+    assert verdict.effect.high < 0
     assert 0.3 < verdict.before < 0.6
     assert verdict.after < 0.15
 

@@ -6,9 +6,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from closeloop.stats.panel_blocks import Blocks, Columns, panel_of, read_blocks
+from closeloop.stats.panel_answer import Answer, answer_of
+from closeloop.stats.panel_blocks import Blocks, Columns, read_blocks
 from closeloop.stats.panel_checks import Checks, jumped, run_checks
-from closeloop.stats.panel_mixture import Mixture
+from closeloop.stats.panel_levels import panel_of, telling
 from closeloop.stats.panel_model import Array, Fit, fit
 from closeloop.stats.panel_words import reasons
 from closeloop.stats.review_plan import errors_ahead, unit_rows
@@ -18,9 +19,10 @@ Decision = Literal["improved", "worsened", "no clear change", "too early", "not 
 Better = Literal["lower", "higher"]
 
 ALPHA = 0.05
+LEVELS = (0.5, ALPHA / 2, 1 - ALPHA / 2)
 FEWEST_BEFORE = 4  # blocks before the change, without which nothing is said
 TYPICAL = 0.20  # sd of the log effects of changes like this one, for the shrunken size
-METHOD = "panel of logs, generalised least squares, noise integrated over a grid; 95 % intervals"
+METHOD = "panel of logs or log odds, generalised least squares, noise integrated over a grid; 95 % intervals"
 
 
 class Interval(NamedTuple):
@@ -59,7 +61,8 @@ class BeforeAfter:
     `effect`, `log_ratio`, `avoided` and `p` come from one distribution: p is below .05 exactly when the intervals
     leave out no change.  `avoided` counts events (or summed value) per `per`.  `level` is what p must come below at
     this look; it is .05 unless looks before a review date have to be paid for.  `naive` is the plain change, `mix`
-    the part of it that the strata explain, `shrunken` the effect to add up in a ledger of many changes.
+    the part of it that the strata explain, `shrunken` the effect to add up in a ledger of many changes, `thin` the
+    controls with too few events to be compared with.
     """
 
     effect: Interval
@@ -82,6 +85,7 @@ class BeforeAfter:
     reasons: tuple[str, ...]
     method: str = METHOD
     second_half: pd.Timestamp | None = None
+    thin: tuple[str, ...] = ()
 
     @property
     def fades(self) -> bool:
@@ -135,7 +139,7 @@ def before_after(  # noqa: PLR0913 - the shop window: every word a merchant need
     seen = (blocks.exposure[0] > 0) & ~blocks.after
     if seen.sum() < FEWEST_BEFORE or not ((blocks.exposure[0] > 0) & blocks.after).any():
         return unanswered(blocks, change, before, after)
-    return answer(blocks, change, fit(panel_of(blocks, columns)))
+    return judged(blocks, columns, change)
 
 
 def unanswered(blocks: Blocks, change: Change, before: int, after: int) -> BeforeAfter:
@@ -169,43 +173,47 @@ def unanswered(blocks: Blocks, change: Change, before: int, after: int) -> Befor
     )
 
 
-def answer(blocks: Blocks, change: Change, found: Fit) -> BeforeAfter:
+def judged(blocks: Blocks, columns: Columns, change: Change) -> BeforeAfter:
     """Put numbers, checks and decision together."""
+    blocks, thin = telling(blocks, columns)
+    found = fit(panel_of(blocks, columns))
     checks = run_checks(found)
-    mixture = found.mixture().widened(checks.widening)
-    log_ratio = Interval(*(mixture.quantile(q) for q in (0.5, ALPHA / 2, 1 - ALPHA / 2)))
-    p, level = mixture.p_value(), level_of_look(blocks, change, found)
+    answer = answer_of(blocks, columns, found).widened(checks.widening)
+    effect = Interval(*(answer.relative(answer.shift(q)) for q in LEVELS))
+    p, level = answer.p_value(), level_of_look(blocks, change, found)
     early = change.review is not None and blocks.end < change.review
-    decision = decide(log_ratio.value, p < level, early, change.better)
+    decision = decide(effect.value, p < level, early, change.better)
+    seen = blocks.exposure[0] > 0
     result = BeforeAfter(
-        effect=Interval(*np.expm1(log_ratio).tolist()),
-        log_ratio=log_ratio,
+        effect=effect,
+        log_ratio=Interval(*np.log1p(effect).tolist()),
         p=p,
-        avoided=avoided(blocks, log_ratio),
+        avoided=Interval(*(answer.avoided(q) for q in LEVELS)),
         per="week" if blocks.period.endswith("days") else blocks.period,
         unit=blocks.word,
-        shrunken=shrink(mixture, log_ratio.value),
+        shrunken=shrunken(answer),
         naive=change_of_mean(blocks.total[0], blocks.exposure[0], blocks),
         mix=change_of_mean(blocks.expected[0], blocks.exposure[0], blocks),
         decision=decision,
         level=level,
         review_date=change.review,
         worth=change.worth,
-        blocks_before=int((~blocks.after).sum()),
-        blocks_after=int(blocks.after.sum()),
+        blocks_before=int((~blocks.after & seen).sum()),
+        blocks_after=int((blocks.after & seen).sum()),
         checks=checks,
         volume_jumps=jumped(blocks.exposure, blocks.after, blocks.controls),
         reasons=(),
         second_half=blocks.starts[blocks.after][int(blocks.after.sum()) // 2],
+        thin=thin,
     )
     return replace(result, reasons=tuple(reasons(result)))
 
 
-def decide(log_ratio: float, significant: bool, early: bool, better: Better) -> Decision:
+def decide(effect: float, significant: bool, early: bool, better: Better) -> Decision:
     """The verdict: a clear result may come early, an unclear one waits for the review date."""
     if not significant:
         return "too early" if early else "no clear change"
-    return "improved" if (log_ratio < 0) == (better == "lower") else "worsened"
+    return "improved" if (effect < 0) == (better == "lower") else "worsened"
 
 
 def level_of_look(blocks: Blocks, change: Change, found: Fit) -> float:
@@ -220,19 +228,11 @@ def level_of_look(blocks: Blocks, change: Change, found: Fit) -> float:
     return float(look_levels(information, ALPHA)[have - 1])
 
 
-def avoided(blocks: Blocks, log_ratio: Interval) -> Interval:
-    """Events (or summed value) spared a week or period; monotone in the ratio, so the interval maps end by end."""
-    seen = blocks.after & (blocks.exposure[0] > 0)
-    weeks = int(blocks.period.split()[0]) / 7 if blocks.period.endswith("days") else 1.0
-    now = float(blocks.total[0, seen].mean()) / weeks
-    value, low, high = (now * np.expm1(-log) for log in (log_ratio.value, log_ratio.high, log_ratio.low))
-    return Interval(float(value), float(low), float(high))
-
-
-def shrink(mixture: Mixture, estimate: float) -> float:
+def shrunken(answer: Answer) -> float:
     """Relative effect drawn towards none, since clear results are the lucky ones (Gelman and Carlin 2014)."""
-    variance = float(mixture.weight @ (mixture.sd**2 + (mixture.mean - estimate) ** 2))
-    return float(np.expm1(estimate * TYPICAL**2 / (TYPICAL**2 + variance)))
+    shift = answer.shift(0.5)
+    variance = float(answer.weight @ (answer.sd**2 + (answer.mean - shift) ** 2))
+    return answer.relative(shift * TYPICAL**2 / (TYPICAL**2 + variance))
 
 
 def change_of_mean(total: Array, exposure: Array, blocks: Blocks) -> float:

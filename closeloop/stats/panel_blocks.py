@@ -12,16 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from closeloop.stats.panel_model import MISSING, Panel
-
 Array = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.int64]
 
 DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 BLOCK_DAYS = (7, 14, 28)
 FEWEST_EVENTS = 4.0  # a block, below which days are put in longer blocks: logs of smaller counts are not normal
-LONG_TURN = 0.3  # sd, in logs, of the drift of an effect from its first year to its last
-SEASON_NEEDS = 24  # months before the change
 
 
 @dataclass(frozen=True)
@@ -64,6 +60,11 @@ class Blocks(NamedTuple):
     def word(self) -> str:
         """What to call one block in a sentence."""
         return "block" if self.period.endswith("days") else self.period
+
+    @property
+    def weeks(self) -> float:
+        """Length of a block in weeks; 1 where periods are used as they are."""
+        return int(self.period.split()[0]) / 7 if self.period.endswith("days") else 1.0
 
 
 class Calendar(NamedTuple):
@@ -204,69 +205,3 @@ def standardised(
     overall = events.sum() / exposed.sum()
     relative = (events + overall) / (exposed + 1.0) / overall
     return add_up(cell, volume * relative[stratum], shape)
-
-
-def panel_of(blocks: Blocks, columns: Columns) -> Panel:
-    """Logs and their sampling variance; the variance uses smoothed levels, so that luck does not weigh itself."""
-    seen = blocks.exposure > 0
-    exposure = np.where(seen, blocks.expected, 1.0)
-    half = 0.5 if columns.count else 0.0
-    if not half and (blocks.total[seen] <= 0).any():
-        raise ValueError(f"column {columns.value!r} sums to 0 in a block; relative effects need values above 0")
-    level = np.where(seen, np.log(np.where(seen, blocks.total + half, 1.0) / exposure), 0.0)
-    if columns.count:
-        variance = count_variance(blocks, seen, exposure)
-    elif columns.squares:
-        variance = mean_variance(blocks)
-    else:
-        variance = series_variance(level, seen)
-    centre = (level * seen).sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1, keepdims=True), 1)
-    logs = np.where(seen, level, centre)
-    return Panel(logs, np.where(seen, variance, MISSING), blocks.after, season_of(blocks), turn_of(blocks))
-
-
-def count_variance(blocks: Blocks, seen: npt.NDArray[np.bool_], exposure: Array) -> Array:
-    """Binomial, or Poisson where events can outnumber the exposure; one level a unit, two for the treated."""
-    level = np.repeat(smooth_level(blocks.total, exposure * seen), seen.shape[1], axis=1)
-    for part in (blocks.after, ~blocks.after):
-        if part.any():
-            level[:1, part] = smooth_level(blocks.total[:1, part], (exposure * seen)[:1, part])
-    binomial = bool((blocks.total <= blocks.exposure).all())
-    return np.where(seen, (1 - np.minimum(level, 0.99) * binomial) / (exposure * level), MISSING)
-
-
-def smooth_level(total: Array, exposure: Array) -> Array:
-    """Events per exposure over the blocks of each unit, never 0."""
-    return (total.sum(axis=1, keepdims=True) + 0.5) / np.maximum(exposure.sum(axis=1, keepdims=True), 1e-12)
-
-
-def mean_variance(blocks: Blocks) -> Array:
-    """Squared coefficient of variation of each unit, over the number of values."""
-    number = np.maximum(blocks.exposure.sum(axis=1, keepdims=True), 1e-12)
-    mean = blocks.total.sum(axis=1, keepdims=True) / number
-    spread = blocks.squares.sum(axis=1, keepdims=True) / number - mean**2
-    return np.maximum(spread, 1e-9) / mean**2 / np.maximum(blocks.exposure, 1e-12)
-
-
-def series_variance(level: Array, seen: npt.NDArray[np.bool_]) -> Array:
-    """Mean squared second difference in time over six, taken from the median unit where there are many.
-
-    A second difference of white noise has six times its variance; what slow noise adds is left to the grid.
-    """
-    relative = level - np.median(level, axis=0) if len(level) > 3 else level
-    second = np.diff(relative, n=2, axis=1)
-    usable = seen[:, 2:] & seen[:, 1:-1] & seen[:, :-2]
-    white = float((second[usable] ** 2).mean()) / 6 if usable.any() else 0.01
-    return np.full(level.shape, max(white, 1e-8))
-
-
-def turn_of(blocks: Blocks) -> float:
-    """An effect that is followed for years grows or fades; over weeks and months it is taken as one step."""
-    return LONG_TURN if blocks.period == "year" else 0.0
-
-
-def season_of(blocks: Blocks) -> Integers | None:
-    """Month of each block, where at least two years of months came before the change."""
-    if blocks.period != "month" or (~blocks.after).sum() < SEASON_NEEDS:
-        return None
-    return blocks.starts.month.to_numpy(np.int64) - 1

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
+from closeloop.stats.panel_answer import effect_of
 from closeloop.stats.panel_model import (
     ALONE,
     PLAIN,
@@ -41,7 +42,7 @@ class Halves(NamedTuple):
     late: float
     late_low: float
     late_high: float
-    turn: float  # second half less first half
+    turn: float  # second half less first half, in logs or log odds
     turn_p: float
 
 
@@ -96,7 +97,7 @@ def pretrend(fit: Fit, common: Common, noise: Array) -> tuple[float, float]:
     gain = precision @ trend.time
     information = float(trend.time @ gain)
     slope = float(gain @ (trend.logs - shared.effect[0])) / information
-    return float(np.expm1(slope)), float(2 * ndtr(-abs(slope) * np.sqrt(information)))
+    return effect_of(slope, fit.panel.room), float(2 * ndtr(-abs(slope) * np.sqrt(information)))
 
 
 def placebo_dates(fit: Fit, common: Common, shared: Shared) -> tuple[float, ...]:
@@ -124,6 +125,7 @@ def halves(fit: Fit, common: Common, noise: Array, widening: float) -> Halves:
     since = mix(judge(*rows_of(second, common, noise, ~fit.panel.after | second_half), ALONE)).widened(widening)
     turned = mix(judge(second._replace(covariance=whole), common, noise, ALONE)).widened(widening)
     late, low, high = (since.quantile(q) for q in (0.5, 0.025, 0.975))
+    late, low, high = (float(np.log1p(effect_of(shift, fit.panel.room))) for shift in (late, low, high))
     return Halves(late, low, high, turned.quantile(0.5), turned.p_value())
 
 
@@ -143,7 +145,8 @@ def leave_one_out(fit: Fit, shared: Shared) -> tuple[float, float]:
         return np.nan, np.nan
     points = judge(treated_unit(fit.panel), without_each(shared), shared.noise, ALONE)
     found = [mix(Points(*(part[s] for part in points))).quantile(0.5) for s in range(len(points.mean))]
-    return min(found), max(found)
+    low, high = (float(np.log1p(effect_of(shift, fit.panel.room))) for shift in (min(found), max(found)))
+    return low, high
 
 
 def jumped(

@@ -39,6 +39,8 @@ class Panel(NamedTuple):
     after: Flags
     season: npt.NDArray[np.int64] | None = None  # season of each block, 0..11
     turn: float = 0.0  # how far the effect may drift from its first block to its last, sd in logs
+    joined: int = 1  # how many blocks the last one stands for
+    room: float = 1.0  # what the share of the treated unit left to one before; 1 where levels are logs
 
 
 @dataclass(frozen=True)
@@ -109,13 +111,23 @@ class Unit(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def noise_kinds(blocks: int) -> Array:
-    """Every covariance of the noise that the grid holds: kinds x blocks x blocks."""
-    lag = np.abs(np.subtract.outer(np.arange(blocks), np.arange(blocks)))
+def noise_kinds(blocks: int, joined: int = 1) -> Array:
+    """Every covariance of the noise that the grid holds: kinds x blocks x blocks; the last block may be a mean."""
+    periods = np.arange(blocks + joined - 1)
+    lag = np.abs(np.subtract.outer(periods, periods))
     slow = [sd**2 * phi**lag for phi in PHI.values for sd in SLOW_SD.values]
-    kinds = np.array([a + sd**2 * np.eye(blocks) for a in slow for sd in QUICK_SD.values])
+    kinds = np.array([a + sd**2 * np.eye(len(lag)) for a in slow for sd in QUICK_SD.values])
+    kinds = last_joined(kinds, joined)
     kinds.flags.writeable = False
     return kinds
+
+
+def last_joined(covariance: Array, joined: int) -> Array:
+    """Covariances when the last blocks are replaced by their mean."""
+    number = covariance.shape[-1] - joined + 1
+    mean = np.eye(number, covariance.shape[-1])
+    mean[-1, number - 1 :] = 1 / joined
+    return mean @ covariance @ mean.T
 
 
 def noise_logmass() -> Array:
@@ -246,7 +258,9 @@ def time_from(after: Flags) -> Array:
 
 def treated_unit(panel: Panel) -> Unit:
     """Row 0 of the panel, to be judged."""
-    return Unit(panel.logs[0], fixed_covariance(panel)[0], panel.after, time_from(panel.after), panel.turn)
+    time = time_from(panel.after)
+    time[-1] += (panel.joined - 1) / 2
+    return Unit(panel.logs[0], fixed_covariance(panel)[0], panel.after, time, panel.turn)
 
 
 class Fit(NamedTuple):
@@ -258,22 +272,22 @@ class Fit(NamedTuple):
     points: Points
     kinds: Array  # weight of each kind of noise
 
-    def mixture(self) -> Mixture:
-        """The effect as one mixture of normals, in logs."""
-        return mix(self.points)
+    def mixture(self, least: float = NEGLIGIBLE) -> Mixture:
+        """The shift as one mixture of normals; points with less weight than the least are left out."""
+        return mix(self.points, least)
 
 
-def mix(points: Points) -> Mixture:
+def mix(points: Points, least: float = NEGLIGIBLE) -> Mixture:
     """Normalise the weights and drop what does not count."""
     weight = np.exp(points.logweight - points.logweight.max()).ravel()
-    keep = weight > NEGLIGIBLE * weight.sum()
+    keep = weight > least * weight.sum()
     weight = weight[keep] / weight[keep].sum()
     return Mixture(points.mean.ravel()[keep], np.sqrt(points.variance.ravel()[keep]), weight)
 
 
 def fit(panel: Panel) -> Fit:
     """Integrate the noise out: the whole grid at once."""
-    noise = noise_kinds(panel.logs.shape[1])
+    noise = noise_kinds(panel.logs.shape[1], panel.joined)
     shared = listen(panel, noise)
     common = block_effects(shared)
     points = judge(treated_unit(panel), common, noise, ALONE)

@@ -74,6 +74,8 @@ def about_timing(result: BeforeAfter) -> Iterator[str]:
 def about_comparison(result: BeforeAfter) -> Iterator[str]:
     """What the checks found."""
     checks = result.checks
+    if result.thin:
+        yield f"{', '.join(result.thin)} had hardly an event to compare with, and is left out."
     if checks is None:
         return
     if checks.pretrend_p < 0.10:

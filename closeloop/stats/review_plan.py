@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from closeloop.stats.panel_blocks import Blocks, Columns, panel_of, read_blocks
+from closeloop.stats.panel_answer import effect_of, shift_of
+from closeloop.stats.panel_blocks import Blocks, Columns, read_blocks
+from closeloop.stats.panel_levels import panel_of, telling
 from closeloop.stats.panel_mixture import Mixture
 from closeloop.stats.panel_model import (
     ALONE,
@@ -99,7 +101,8 @@ def plan_review(  # noqa: PLR0913 - the same words as before_after, one by one
         raise ValueError(
             f"a plan needs 4 whole blocks before {moment:%Y-%m-%d}; the frame has {(~blocks.after).sum()}"
         )
-    return plan(panel_of(only_before(blocks), columns), blocks.word, effect, power)
+    told, _ = telling(only_before(blocks), columns)
+    return plan(panel_of(told, columns), blocks.word, effect, power)
 
 
 def unit_rows(daily: pd.DataFrame, unit: str, treated: Any, controls: list[Any] | None) -> dict[Any, int]:
@@ -130,9 +133,9 @@ def extended(panel: Panel, more: int, *, missing: bool, effect: float = 0.0) -> 
 
     Fewer events in the treated unit are noisier in logs: its sampling variance grows with the effect.
     """
-    units = len(panel.logs)
+    units, share = len(panel.logs), 1 - panel.room
     usual = np.median(panel.variance, axis=1, keepdims=True)
-    usual[0] /= 1 + effect
+    usual[0] *= panel.room / (1 + effect) / (1 - share * (1 + effect))
     variance = np.full((units, more), MISSING) if missing else np.repeat(usual, more, axis=1)
     level = np.repeat(panel.logs.mean(axis=1, keepdims=True), more, axis=1)
     season = None
@@ -140,7 +143,7 @@ def extended(panel: Panel, more: int, *, missing: bool, effect: float = 0.0) -> 
         season = np.r_[panel.season, (panel.season[-1] + 1 + np.arange(more)) % 12]
     return Panel(
         np.hstack([panel.logs, level]), np.hstack([panel.variance, variance]),
-        np.r_[panel.after, np.ones(more, dtype=bool)], season, panel.turn,
+        np.r_[panel.after, np.ones(more, dtype=bool)], season, panel.turn, room=panel.room,
     )  # fmt: skip
 
 
@@ -163,19 +166,31 @@ def plan(panel: Panel, period: str, effect: float, power: float) -> ReviewPlan:
     """The plan from a panel that ends before the change."""
     learned = fit(extended(panel, 1, missing=True))
     waits = tuple(
-        wait(foresee(learned, extended(panel, m, missing=False, effect=effect), NOTABLE), m, effect, power)
+        wait(
+            foresee(learned, extended(panel, m, missing=False, effect=effect), NOTABLE),
+            Aim(m, effect, power, panel.room),
+        )
         for m in range(1, LONGEST + 1)
     )
     reached = [w.blocks for w in waits if w.power >= power]
     return ReviewPlan(waits, reached[0] if reached else None, effect, power, period)
 
 
-def wait(answers: Mixture, blocks: int, effect: float, power: float) -> Wait:
+class Aim(NamedTuple):
+    """What is to be found, how surely, and the room that the level before leaves to shares."""
+
+    effect: float
+    power: float
+    room: float
+
+
+def wait(blocks: int, answers: Mixture, aim: Aim) -> Wait:
     """Half-width, power and smallest detectable reduction from the answers to come."""
     half = (answers.quantile(0.975) - answers.quantile(0.025)) / 2
     error = float(np.sqrt(answers.weight @ answers.sd**2))
-    chance = float(ndtr((abs(np.log1p(effect)) - half) / error))
-    return Wait(blocks, half, chance, float(np.expm1(-(half + ndtri(power) * error))))
+    chance = float(ndtr((abs(shift_of(aim.effect, aim.room)) - half) / error))
+    left = 1 - (1 - aim.room) * (1 + aim.effect)
+    return Wait(blocks, half * left, chance, effect_of(-(half + ndtri(aim.power) * error), aim.room))
 
 
 def errors_ahead(found: Fit, blocks: int) -> Array:

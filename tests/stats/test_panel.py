@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from closeloop.stats.panel import BeforeAfter, before_after
 
@@ -111,13 +112,64 @@ def test_days_that_do_not_fill_a_week_are_left_out():
     assert r.effect == judge(daily[daily["date"] >= first + pd.Timedelta(days=7)]).effect
 
 
-def test_avoided_events_follow_from_the_ratio():
+def test_avoided_events_are_those_expected_less_those_seen():
     daily = parcels(4, -0.4)
     r = judge(daily)
     after = daily[(daily["segment"] == "s0") & (daily["date"] >= SHIPPED)]["late"].sum() / 4
-    assert r.avoided.value == pytest.approx(after * (1 / (1 + r.effect.value) - 1))
-    assert r.avoided.low == pytest.approx(after * (1 / (1 + r.effect.high) - 1))
+    assert r.avoided.value == pytest.approx(after * (1 / (1 + r.effect.value) - 1), rel=0.01)
     assert r.per == "week"
+
+
+def test_where_little_is_left_what_was_spared_is_told_as_sharply_as_what_would_have_been():
+    """Nine in ten events go: the same shocks without the change say how many there would have been."""
+    held, wide = [], []
+    for seed in range(60):
+        with_change, without = parcels(seed, -0.9), parcels(seed)
+        r = judge(with_change)
+        late = [d[(d["segment"] == "s0") & (d["date"] >= SHIPPED)]["late"].sum() / 4 for d in (without, with_change)]
+        held.append(r.avoided.low <= late[0] - late[1] <= r.avoided.high)
+        ends = [late[1] * (1 / (1 + end) - 1) for end in (r.effect.high, r.effect.low)]
+        wide.append((r.avoided.high - r.avoided.low) / (ends[1] - ends[0]))
+    assert np.mean(held) >= 0.9
+    assert np.median(wide) < 0.85
+
+
+@pytest.mark.parametrize(("left", "segments"), [(0, 1), (3, 1), (0, 4), (8, 6)])
+def test_a_handful_of_events_is_answered_by_the_counts(left, segments):
+    """Beside the exact interval for two Poisson counts; noise and controls may only add to it, and not much."""
+    rng = np.random.default_rng(5)
+    counts = rng.poisson(5.0, (segments, 112))
+    counts[0, 84:] = 0
+    counts[0, 84 : 84 + left] = 1
+    r = judge(long(counts, 400, 12))
+    before = counts[0, :84].sum()
+    exact = (np.array(stats.beta.interval(0.95, left + 0.5, before + 0.5)), 84 / 28)
+    low, high = exact[0] / (1 - exact[0]) * exact[1] - 1
+    assert r.effect.high < -0.8
+    assert r.p < 1e-6
+    assert high - 0.02 < r.effect.high < high + 0.06
+    assert r.effect.low == pytest.approx(low, abs=0.02)
+
+
+def test_a_control_without_events_is_left_out_and_said():
+    daily = parcels(7, -0.5, segments=2)
+    daily.loc[daily["segment"] == "s1", "late"] = 0
+    alone = judge(daily[daily["segment"] == "s0"])
+    r = judge(daily)
+    assert r.effect == alone.effect
+    assert r.thin == ("s1",)
+    assert any("s1 had hardly an event" in said for said in r.reasons)
+
+
+def test_of_nearly_all_no_more_than_all_can_have_been_spared():
+    rng = np.random.default_rng(8)
+    counts = rng.binomial(20, np.where(np.arange(112) < 84, 0.95, 0.1), (3, 112))
+    counts[1:] = rng.binomial(20, 0.6, (2, 112))
+    r = judge(long(counts, 20, 12))
+    seen = counts[0, 84:].sum() / 4
+    assert r.avoided.high < 140 - seen
+    assert r.avoided.low > 0.8 * 140 - seen
+    assert r.effect.value == pytest.approx(0.1 / 0.95 - 1, abs=0.05)
 
 
 def test_higher_can_be_better():
