@@ -165,13 +165,9 @@ def foresee(learned: Fit, panel: Panel, least: float) -> Mixture:
 def plan(panel: Panel, period: str, effect: float, power: float) -> ReviewPlan:
     """The plan from a panel that ends before the change."""
     learned = fit(extended(panel, 1, missing=True))
-    waits = tuple(
-        wait(
-            foresee(learned, extended(panel, m, missing=False, effect=effect), NOTABLE),
-            Aim(m, effect, power, panel.room),
-        )
-        for m in range(1, LONGEST + 1)
-    )
+    coming = (extended(panel, m, missing=False, effect=effect) for m in range(1, LONGEST + 1))
+    aim = Aim(effect, power, panel.room)
+    waits = tuple(wait(m, foresee(learned, to_come, NOTABLE), aim) for m, to_come in enumerate(coming, start=1))
     reached = [w.blocks for w in waits if w.power >= power]
     return ReviewPlan(waits, reached[0] if reached else None, effect, power, period)
 
