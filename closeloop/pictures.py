@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 PNG_COLOURS = 32
+IN_A_NOTEBOOK = "max-width: 40rem; margin: 0.5rem 0; background: #fff"
 STROKES = 'stroke-linejoin="round" stroke-linecap="butt"'
 NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 
@@ -37,8 +38,11 @@ class Shown:
     def __html__(self) -> str:
         return f'<figure class="closeloop">{self.svg}{self.table}</figure>'
 
+    def __repr__(self) -> str:
+        return self.alt
+
     def _repr_html_(self) -> str:
-        return self.__html__()
+        return self.__html__().replace("<figure ", f'<figure style="{IN_A_NOTEBOOK}" ', 1)
 
 
 def shown(drawing: Drawing | Figure, alt: str) -> Shown:

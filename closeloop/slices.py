@@ -53,6 +53,12 @@ class Slice:
             raise ValueError(f"slice {text!r}: each condition is 'dimension = value', joined by ' & '")
         return Slice.of((name.strip(), value.strip()) for name, _, value in parts)
 
+    def __and__(self, other: Slice) -> Slice:
+        """What lies in both. Raises ValueError when they fix one dimension to two values."""
+        if not self.overlaps(other):
+            raise ValueError(f"{self} & {other}: nothing can be in both")
+        return Slice.of({*self.where, *other.where})
+
     def __str__(self) -> str:
         return " & ".join(f"{name} = {value}" for name, value in self.where) or "everything"
 

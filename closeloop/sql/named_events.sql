@@ -6,6 +6,7 @@ select
     recorded_at,
     status,
     category,
+    facility,
     status not in ('label_created', 'unknown', 'voided') as moved,
     date_diff('day', date '1970-01-01', occurred_at::date) as day_no
 from (
@@ -13,6 +14,7 @@ from (
         events.shipment_id,
         events.occurred_at,
         events.recorded_at,
+        events.facility,
         case when coarse.status = 'delivered' then 'delivered'
              else coalesce(finer.status, coarse.status, 'unknown') end as status,
         case when finer.code is null then coarse.exception_category else finer.exception_category end as category

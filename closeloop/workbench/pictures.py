@@ -1,0 +1,121 @@
+"""Charts of answers: parts side by side, times, what waits, and what an alert would have done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.figure import Figure
+
+from closeloop import words
+from closeloop.charts import ACROSS, BLUE, INK, ORANGE, SOFT, STYLE, WIDTH, Drawing
+from closeloop.model import Metric
+from closeloop.stocks import Stock
+from closeloop.times import Duration
+from closeloop.triggers import Replay
+
+MOST_BARS = 12
+
+
+def split(frame: pd.DataFrame, by: str, metric: Metric) -> Drawing:
+    """Draw the parts that add most, as bars, with a mark where each was before."""
+    told = frame.head(MOST_BARS)
+    with mpl.rc_context(ACROSS):
+        axes = _axes(0.9 + 0.34 * len(told))
+        sns.barplot(told, x="value", y=by, color=SOFT, errorbar=None, order=list(told[by]), ax=axes)
+        axes.plot(told["before"], range(len(told)), "|", color=INK, ms=14, mew=2, label="before")
+        axes.set(xlabel="", ylabel="")
+        axes.set_title(words.shortened(f"{metric.label}, by {by.replace('_', ' ')}", 48))
+        axes.legend(loc="lower right")
+        axes.xaxis.set_major_formatter(lambda value, _: words.measured(value, metric.unit))
+    rows = tuple(
+        (str(r[by]), *(words.measured(float(r[n]), metric.unit) for n in ("value", "before")))
+        for r in told.to_dict("records")
+    )
+    return _drawing(axes, (by, "Now", "Before"), rows)
+
+
+def times(durations: Sequence[Duration], by: str, label: str, unit: str) -> Drawing:
+    """Draw how long half and nine in ten take, group by group."""
+    frame = pd.DataFrame(
+        [(d.group, d.quantiles[0.5].value, d.quantiles[0.9].value) for d in durations],
+        columns=["group", "half", "most"],
+    )
+    finite = frame.replace(float("inf"), float("nan"))
+    with mpl.rc_context(STYLE if by == "week" else ACROSS):
+        axes = _axes(2.9 if by == "week" else 0.9 + 0.34 * len(frame))
+        (_lines if by == "week" else _ranges)(axes, finite)
+        axes.set_title(words.shortened(f"{label}, {unit}", 48))
+        axes.legend(loc="best")
+    rows = tuple((d.group, *(words.number(d.quantiles[q].value, 1) for q in (0.5, 0.9))) for d in durations)
+    return _drawing(axes, ("Group", "Half within", "9 in 10 within"), rows)
+
+
+def _lines(axes: Axes, frame: pd.DataFrame) -> None:
+    weeks = pd.to_datetime(frame["group"])
+    axes.plot(weeks, frame["half"], color=BLUE, marker="o", ms=3, label="half within")
+    axes.plot(weeks, frame["most"], color=ORANGE, marker="o", ms=3, label="9 in 10 within")
+    axes.set_ylim(bottom=0)
+    _days(axes)
+
+
+def _days(axes: Axes) -> None:
+    locator = AutoDateLocator(minticks=3, maxticks=6)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
+
+
+def _ranges(axes: Axes, frame: pd.DataFrame) -> None:
+    rows = range(len(frame))
+    axes.hlines(rows, frame["half"], frame["most"], color=SOFT, lw=4)
+    axes.plot(frame["half"], rows, "o", color=BLUE, label="half within")
+    axes.plot(frame["most"], rows, "D", color=ORANGE, label="9 in 10 within")
+    axes.set_yticks(rows, list(frame["group"]))
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+
+
+def waiting(days: Sequence[Stock], label: str) -> Drawing:
+    """Draw what waits at the end of each day, by how long it has waited."""
+    parts = [[d.old for d in days], [d.middle for d in days], [d.young for d in days]]
+    names = ("over 3 days", "1 to 3 days", "up to 1 day")
+    with mpl.rc_context(STYLE):
+        axes = _axes(2.9)
+        axes.stackplot(
+            np.array([d.day for d in days], dtype="datetime64[D]"), *parts, colors=[ORANGE, BLUE, SOFT], labels=names
+        )
+        axes.set_title(words.shortened(f"{label}: waiting at the end of the day", 48))
+        _days(axes)
+        axes.legend(loc="upper left")
+    rows = tuple((words.day(d.day), *(words.number(n) for n in (d.old, d.middle, d.young))) for d in days)
+    return _drawing(axes, ("Day", *names), rows)
+
+
+def alerts(replays: Sequence[Replay]) -> Drawing:
+    """Draw what each threshold catches against the false alarms that it makes."""
+    told = [(r.false_alarms_a_week, 100 * r.caught_share.value, f"{r.rule.hours:g} h") for r in replays]
+    with mpl.rc_context(STYLE):
+        axes = _axes(2.9)
+        axes.plot([row[0] for row in told], [row[1] for row in told], color=BLUE, marker="o")
+        for false, caught, hours in told:
+            axes.annotate(hours, (false, caught), (5, 5), textcoords="offset points", fontsize=10.5)
+        axes.set(xlabel="false alarms a week", ylabel="caught, %")
+        axes.set_ylim(bottom=0)
+        axes.set_title("What each threshold catches")
+    rows = tuple((hours, words.number(caught, 0), words.number(false, 0)) for false, caught, hours in told)
+    return _drawing(axes, ("Threshold", "Caught, %", "False alarms a week"), rows)
+
+
+def _axes(height: float) -> Axes:
+    return Figure(figsize=(WIDTH, height), layout="constrained").add_subplot()
+
+
+def _drawing(axes: Axes, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Drawing:
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    return Drawing(figure, columns, rows)

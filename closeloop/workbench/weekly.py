@@ -1,0 +1,204 @@
+"""One metric week by week, and the same split by a dimension: what a slice adds, and since when."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from closeloop import crossed, words
+from closeloop.charts import Shown, control_chart, shown
+from closeloop.cube import Series
+from closeloop.loop import Loop
+from closeloop.model import Metric, Point
+from closeloop.patterns import history
+from closeloop.workbench import names, pictures
+from closeloop.workbench.answers import Answer, Column
+from closeloop.workbench.asked import Period, Subject
+
+BEFORE_WEEKS = 8
+"""Weeks before a period that say what is usual."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Weeks(Answer):
+    """A metric in a slice, week by week; `series` has its sums."""
+
+    series: Series
+    points: tuple[Point, ...]
+    about: Subject
+
+    def chart(self) -> Shown:
+        """Draw the weeks in their band of normal variation."""
+        metric, pattern = self.series.metric, self.about.pattern
+        drawn = control_chart(self.points, metric.label, metric.unit, pattern.onset if pattern else None)
+        return shown(drawn, self.says)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Split(Answer):
+    """A metric in the parts of a slice over some weeks; `series` has a row for each part."""
+
+    series: Series
+    by: str
+
+    def chart(self) -> Shown:
+        """Draw the largest parts, now and before."""
+        metric = self.series.metric
+        return shown(pictures.split(self.frame, self.by, metric), self.says)
+
+
+def by_week(run: Loop, metric: Metric, about: Subject, period: Period | None) -> Weeks:
+    """Return the weeks of a metric in a slice. Raises ValueError when the data has neither."""
+    names.check(run.con, metric.id, metric.view, about.where)
+    series = crossed.series_of(run.con, run.cube, metric, about.where)
+    points = history(series, 0, about.pattern.onset if about.pattern else None, len(series.weeks))
+    told = tuple(p for p in points if period is None or period.first <= p.week <= period.last)
+    if not told:
+        raise ValueError(
+            f"{metric.id}: nothing of {about.where} fell due in {period};"
+            f" there are {series.weeks[0]} to {series.weeks[-1]}"
+        )
+    bad = dict(zip(series.weeks, series.bad[0], strict=True))
+    rows = [(p.week, p.value, p.low, p.high, bad[p.week], p.total, p.final) for p in told]
+    frame = pd.DataFrame(rows, columns=["week", "value", "low", "high", "counted", "of", "final"])
+    say = partial(words.measured, unit=metric.unit)
+    columns = (
+        Column("week", "Week from"), Column("value", metric.label, say, bar=True), Column("low", "Usually from", say),
+        Column("high", "to", say), Column("counted", metric.unit.capitalize()),
+        Column("of", "Of"), Column("final", "Final"),
+    )  # fmt: skip
+    question = f"{metric.question} {_where(about)}"
+    return Weeks(
+        question,
+        _weeks_say(metric, told),
+        frame,
+        columns,
+        then=_next(metric, about),
+        newest_first=True,
+        series=series,
+        points=told,
+        about=about,
+    )
+
+
+def split(run: Loop, metric: Metric, about: Subject, by: str, period: Period) -> Split:
+    """Return a metric in each part of a slice, what is most above its own past first.
+
+    What is usual is a part's own level in the weeks before the period, up to `BEFORE_WEEKS`.
+    """
+    names.check(run.con, metric.id, metric.view, about.where)
+    if by not in crossed.dimensions(run.con, metric.view):
+        raise ValueError(f"{metric.id}: {names.nearest('dimension', by, crossed.dimensions(run.con, metric.view))}")
+    series = crossed.split_of(run.con, run.cube, metric, about.where, by)
+    frame = _parts(series, by, period)
+    say = partial(words.measured, unit=metric.unit)
+    columns = (
+        Column(by, by.replace("_", " ").capitalize()), Column("value", metric.label, say),
+        Column("before", "Before", say),
+        Column("counted", metric.unit.capitalize()), Column("of", "Of"),
+        Column("added", "More than before", bar=True),
+    )  # fmt: skip
+    sparks = tuple(tuple(row) for row in _ratios(series, frame["row"].tolist()))
+    frame = frame.drop(columns="row")
+    question = f"{metric.question} {_where(about)}, by {by.replace('_', ' ')}, {period}"
+    first = _filter(about, by, str(frame[by].iloc[0])) if len(frame) else ""
+    then = (
+        f'loop.measure("{metric.id}", "{first}")',
+        f'loop.shipments("{first}", "{metric.id}", period="{_typed(period)}")',
+    )
+    return Split(
+        question,
+        _split_says(metric, frame, by, period),
+        frame,
+        columns,
+        sparks=sparks,
+        then=then if first else (),
+        series=series,
+        by=by,
+    )
+
+
+def _parts(series: Series, by: str, period: Period) -> pd.DataFrame:
+    week = np.array(series.weeks, dtype="datetime64[D]")
+    now = (week >= np.datetime64(period.first)) & (week <= np.datetime64(period.last))
+    past = (week < np.datetime64(period.first)) & (
+        week >= np.datetime64(period.first) - np.timedelta64(7 * BEFORE_WEEKS, "D")
+    )
+    rows: list[tuple[object, ...]] = []
+    for row, where in enumerate(series.slices):
+        bad, total = float(series.bad[row, now].sum()), float(series.total[row, now].sum())
+        usual = _ratio(float(series.bad[row, past].sum()), float(series.total[row, past].sum()))
+        value, before = (_shown(series.metric, ratio) for ratio in (_ratio(bad, total), usual))
+        rows.append((dict(where.where)[by], value, before, bad, total, bad - usual * total, row))
+    frame = pd.DataFrame(rows, columns=[by, "value", "before", "counted", "of", "added", "row"])
+    told = frame[frame["of"] > 0]
+    return told.sort_values(["added", "counted", by], ascending=[False, False, True], na_position="last").reset_index(
+        drop=True
+    )
+
+
+def _ratio(bad: float, total: float) -> float:
+    return bad / total if total > 0 else math.nan
+
+
+def _shown(metric: Metric, ratio: float) -> float:
+    return math.nan if math.isnan(ratio) else metric.shown(ratio)
+
+
+def _ratios(series: Series, rows: list[int]) -> list[list[float]]:
+    weeks = slice(-26, None)
+    return [
+        [
+            _shown(series.metric, _ratio(b, t))
+            for b, t in zip(series.bad[row, weeks], series.total[row, weeks], strict=True)
+        ]
+        for row in rows
+    ]
+
+
+def _where(about: Subject) -> str:
+    named = f" ({about.pattern.id})" if about.pattern else ""
+    return f"For {about.where}{named}" if about.where.where else "For all"
+
+
+def _filter(about: Subject, by: str, value: str) -> str:
+    parts = [*about.where.where, (by, value)]
+    return " & ".join(f"{dim} = {name}" for dim, name in parts)
+
+
+def _typed(period: Period) -> str:
+    return str(period).replace(" to ", "..")
+
+
+def _weeks_say(metric: Metric, told: tuple[Point, ...]) -> str:
+    final = [p for p in told if p.final] or list(told)
+    last, outside = final[-1], [p for p in final if not p.low <= p.value <= p.high]
+    value, low, high = (words.measured(v, metric.unit) for v in (last.value, last.low, last.high))
+    away = f"{len(outside)} of {len(final)} weeks lie outside it." if outside else "No week lies outside it."
+    return f"{value} in the week from {words.day(last.week)}; usual is {low} to {high}. {away}"
+
+
+def _split_says(metric: Metric, frame: pd.DataFrame, by: str, period: Period) -> str:
+    if frame.empty:
+        return f"Nothing fell due in {period}."
+    added = frame["added"].dropna()
+    more, top = float(added[added > 0].sum()), frame.iloc[0]
+    if not more > 0:
+        return f"No {by.replace('_', ' ')} lies above its own past."
+    return (
+        f"{top[by]}: {words.added(float(top['added']), metric.unit)} beyond its own past in {period},"
+        f" {words.share(float(top['added']) / more)} of all that lies above."
+    )
+
+
+def _next(metric: Metric, about: Subject) -> tuple[str, ...]:
+    name = about.pattern.id if about.pattern else str(about.where)
+    dim = next(dim for dim in metric.dims if dim not in about.where.dims)
+    ask = f'"{name}"' if about.pattern else f'"{metric.id}", "{name}"'
+    named = f"{ask}" if not about.pattern else f'where="{name}"'
+    rows = f'"{name}"' if about.pattern else f'"{name}", "{metric.id}"'
+    return (f'loop.measure({named}, by="{dim}")', f"loop.shipments({rows})")
