@@ -76,9 +76,10 @@ def _told(
 def _plain(error: BaseException, trace: TracebackType | None) -> str:
     """Return the message where it was written for the reader, or a name was mistyped; else nothing."""
     if isinstance(error, AttributeError):
-        ours = type(error.obj).__module__.startswith("closeloop.") and error.name
+        if not type(error.obj).__module__.startswith("closeloop."):
+            return ""
         known = [name for name in dir(error.obj) if not name.startswith("_")]
-        return nearest(f"part of {type(error.obj).__name__}", error.name, known) if ours else ""
+        return nearest(f"part of {type(error.obj).__name__}", error.name or "", known)
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     raised_here = trace is not None and PACKAGE in Path(trace.tb_frame.f_code.co_filename).parents
