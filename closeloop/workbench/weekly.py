@@ -93,6 +93,8 @@ def split(run: Loop, metric: Metric, about: Subject, by: str, period: Period) ->
     names.check(run.con, metric.id, metric.view, about.where)
     if by not in crossed.dimensions(run.con, metric.view):
         raise ValueError(f"{metric.id}: {names.nearest('dimension', by, crossed.dimensions(run.con, metric.view))}")
+    if by in about.where.dims:
+        raise ValueError(f"{metric.id}: {about.where} has one {by} only; split it by another dimension")
     series = crossed.split_of(run.con, run.cube, metric, about.where, by)
     frame = _parts(series, by, period)
     say = partial(words.measured, unit=metric.unit)
