@@ -195,9 +195,9 @@ def _open(source: str, week: str, data: str) -> Loop:
 
 
 def _end_of(week: str) -> date:
-    from closeloop.weeks import parse as parse_week
+    from closeloop import weeks
 
-    return parse_week(week) + timedelta(days=6)
+    return weeks.parse(week) + timedelta(days=6)
 
 
 def _from_pattern(name: str, source: str, data: str) -> dict[str, str]:

@@ -97,11 +97,10 @@ def _run(request: Request, policy: Policy, post: Post | None) -> Done:
 @click.option("--resend", multiple=True, metavar="ADDRESS", help="Send to this recipient even if it was sent before.")
 def mail(**given: Any) -> None:
     """Say who would get the report of WEEK (such as 2026-W47) and write the mails; with --send, send them."""
+    from closeloop import weeks
     from closeloop.report import audience
-    from closeloop.weeks import iso as iso_week
-    from closeloop.weeks import parse as parse_week
 
-    folder = _root() / given["out"] / iso_week(parse_week(given["week"]))
+    folder = _root() / given["out"] / weeks.iso(weeks.parse(given["week"]))
     _check_source(folder, given["source"])
     if not given["send"] and not (_root() / given["config"]).is_file():
         click.echo(f"{shown(audience.preview(folder))}\nnobody would get it: there is no {given['config']}")

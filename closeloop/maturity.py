@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from closeloop.crossed import check
 from closeloop.model import Estimate, Slice
+from closeloop.slices import EVERYTHING
 from closeloop.stages import filter_sql
 from closeloop.stats.chain_ladder import Ladder, chain_ladder
 
@@ -20,8 +21,6 @@ LAST_AGE = 12
 
 RIPE = 0.5
 """Below this share of the eventual returns a week is too young to say what it will come to."""
-
-EVERYTHING = Slice()
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ import pandas as pd
 
 from closeloop.crossed import check
 from closeloop.model import Estimate, Slice
+from closeloop.slices import EVERYTHING
 from closeloop.stages import filter_sql
 from closeloop.stats.index_numbers import with_interval
 
 CELLS = ("service", "zone", "weight")
 """Parcels of one cell cost the same but for a change of price: service, zone and billed pounds."""
-
-EVERYTHING = Slice()
 
 
 @dataclass(frozen=True)

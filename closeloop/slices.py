@@ -86,6 +86,10 @@ class Slice:
         return all(mine.get(name, value) == value for name, value in other.where)
 
 
+EVERYTHING = Slice()
+"""All orders and parcels."""
+
+
 def _said(dim: str, value: str) -> str:
     """Say a condition that has no wording of its own: a saved segment, or any other column."""
     name = dim.removeprefix("segment_").replace("_", " ")

@@ -9,12 +9,11 @@ import duckdb
 
 from closeloop.crossed import check
 from closeloop.model import Slice, StockMetric
+from closeloop.slices import EVERYTHING
 from closeloop.stages import filter_sql
 
 YOUNG, OLD = 1, 3
 """Days of waiting that part a backlog in three."""
-
-EVERYTHING = Slice()
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,11 @@ from statsmodels.stats.proportion import proportion_confint
 
 from closeloop import crossed
 from closeloop.model import Estimate, Slice
+from closeloop.slices import EVERYTHING
 from closeloop.stages import filter_sql
 
 Waiting = Literal["label", "first scan", "next scan", "destination"]
 Clock = Literal["business", "calendar"]
-
-EVERYTHING = Slice()
 
 THRESHOLDS = (6, 12, 18, 24, 36, 48, 72, 96)
 """Hours that a sweep tries."""

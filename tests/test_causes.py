@@ -6,16 +6,15 @@ from datetime import date
 
 import pytest
 
-from closeloop import causes, patterns, simulate
+from closeloop import causes, patterns, simulate, weeks
 from closeloop.coincidences import Window, coincidences
 from closeloop.loop import Loop
 from closeloop.model import Cause, Estimate, Pattern, Slice
 from closeloop.simulate.scenario import Effect, Problem, where
-from closeloop.weeks import parse as parse_week
 
 
 def cause_of(demo: Loop, week: str, conditions: dict[str, str], *metrics: str) -> Cause:
-    found = patterns.find(demo.con, replace(demo.cube, week=parse_week(week)))
+    found = patterns.find(demo.con, replace(demo.cube, week=weeks.parse(week)))
     for pattern in found.patterns:
         if pattern.metric in metrics and conditions.items() <= dict(pattern.slice.where).items():
             return causes.review(demo.con, demo.cube, pattern)

@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closeloop import patterns, simulate
+from closeloop import patterns, simulate, weeks
 from closeloop.loop import Loop
 from closeloop.model import Estimate, Pattern, Slice
 from closeloop.patterns import Found
 from closeloop.simulate.demo import CAMPAIGN, LANE, MIX, PORTAL, RATE, SIZING, STORM
 from closeloop.simulate.scenario import Problem
-from closeloop.weeks import parse as parse_week
 
 At = Callable[[str], Found]
 
@@ -31,7 +30,7 @@ def at(demo: Loop) -> At:
 
     @remember
     def found(week: str) -> Found:
-        return patterns.find(demo.con, replace(demo.cube, week=parse_week(week)))
+        return patterns.find(demo.con, replace(demo.cube, week=weeks.parse(week)))
 
     return found
 
@@ -72,7 +71,7 @@ def test_a_planted_problem_is_found_where_and_since_when_it_is(
     assert abs((pattern.onset - problem.start).days) <= 7
     assert pattern.excess.low > 0
     assert pattern.q <= patterns.Q
-    assert pattern.week == parse_week(week)
+    assert pattern.week == weeks.parse(week)
 
 
 def test_a_slow_lane_names_its_carrier(at: At) -> None:

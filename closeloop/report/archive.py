@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from closeloop import words
-from closeloop.report.publish import weeks
+from closeloop import weeks, words
+from closeloop.report import publish
 from closeloop.report.wording import NOTHING, environment, lines
-from closeloop.weeks import parse as parse_week
 
 FILE = "index.html"
 
@@ -26,7 +25,7 @@ class Entry(NamedTuple):
 
 def write(reports: Path) -> Path:
     """Write `index.html` beside the reports, whole or not at all; the same reports give the same bytes."""
-    entries = [entry for path in reversed(weeks(reports)) if (entry := _entry(path))]
+    entries = [entry for path in reversed(publish.folders(reports)) if (entry := _entry(path))]
     html = environment(escaped=True).get_template("archive.html.j2").render(entries=entries)
     draft = reports / f".{FILE}.part"
     draft.write_text(html, encoding="utf-8")
@@ -40,7 +39,7 @@ def _entry(folder: Path) -> Entry | None:
         headline = next(iter(learned["bottom_line"]), NOTHING)
         count = words.plural(len(learned["patterns"]), "pattern")
         return Entry(
-            folder.name, words.day(parse_week(folder.name)), lines(learned["merchant"]), lines(headline), count
+            folder.name, words.day(weeks.parse(folder.name)), lines(learned["merchant"]), lines(headline), count
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
-from closeloop import findings, project
+from closeloop import findings, project, weeks
 from closeloop.loop import Loop
 from closeloop.sources import prepared
-from closeloop.weeks import iso as iso_week
 
 FILE = "manifest.json"
 Digests = tuple[tuple[str, str], ...]
@@ -42,7 +41,7 @@ def describe(loop: Loop, source: str, data: str) -> Manifest:
     return Manifest(
         source=source,
         data=data,
-        week=iso_week(loop.week),
+        week=weeks.iso(loop.week),
         inputs=(*prepared.input_hashes(loop.source), *((p.name, project.digest(p)) for p in log)),
         settings=_digests(_settings(loop), project.root()),
         code=_digests(_code(), project.PACKAGE.parent),

@@ -42,10 +42,10 @@ def recover(reports: Path) -> None:
 
 def reports_of(reports: Path, source: str) -> list[Path]:
     """Return the folders of the reports made from a source, the oldest week first."""
-    return [path for path in weeks(reports) if (made := manifest.read(path)) and made.source == source]
+    return [path for path in folders(reports) if (made := manifest.read(path)) and made.source == source]
 
 
-def weeks(reports: Path) -> list[Path]:
+def folders(reports: Path) -> list[Path]:
     """Return the folders that are named like a week, the oldest first."""
     found = reports.iterdir() if reports.is_dir() else ()
     return sorted(path for path in found if WEEK.fullmatch(path.name) and path.is_dir() and not path.is_symlink())

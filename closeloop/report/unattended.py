@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
+from closeloop import weeks
 from closeloop.report import NotebookError, archive, audience, mail, manifest, publish, run
 from closeloop.report.delivery import Delivery, spec
 from closeloop.report.journal import Clock, Journal, clock
 from closeloop.report.ledger import Key, Ledger
 from closeloop.report.send import Letter, Outcome, Sender
-from closeloop.weeks import iso as iso_week
-from closeloop.weeks import parse as parse_week
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,8 @@ def due(request: run.Request, policy: Policy) -> list[run.Request]:
 
 
 def _between(first: str, last: str) -> list[str]:
-    start, weeks = parse_week(first), (parse_week(last) - parse_week(first)).days // 7
-    return [iso_week(start + timedelta(weeks=n)) for n in range(weeks + 1)]
+    start, end = weeks.parse(first), weeks.parse(last)
+    return [weeks.iso(start + timedelta(days=days)) for days in range(0, (end - start).days + 1, 7)]
 
 
 def _make(request: run.Request, policy: Policy, journal: Journal) -> Path:
