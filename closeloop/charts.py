@@ -133,9 +133,11 @@ def ranking(patterns: Sequence[Pattern]) -> Drawing:
 def sparkline(history: Sequence[Point]) -> Drawing:
     """Draw the recent weeks as one small line in its band, the last week marked.
 
-    Raises ValueError when there is no week to draw.
+    Weeks that can still change are left out once one is final: a count that is still growing looks like
+    an improvement. Raises ValueError when there is no week to draw.
     """
     frame = _frame(history)
+    frame = frame[frame.final] if frame.final.any() else frame
     with mpl.rc_context(STYLE):
         axes = Figure(figsize=(2.2, 0.5)).add_axes((0.01, 0.04, 0.97, 0.92))
         axes.fill_between(frame.week, frame.low, frame.high, color=BAND, lw=0)

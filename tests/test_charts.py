@@ -2,6 +2,7 @@ import importlib.util
 import io
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def test_weeks_that_are_not_final_are_hollow():
     [hollow] = [line for line in marks(control(), "o") if to_hex(line.get_markerfacecolor()) == "#ffffff"]
     assert list(hollow.get_ydata()) == [0.29]
     assert control().rows[-1][-1] == "not final yet"
+
+
+def test_a_spark_ends_with_the_newest_final_week():
+    [line, last] = axes_of(charts.sparkline(HISTORY)).lines
+    assert list(line.get_ydata())[-1] == list(last.get_ydata())[-1] == 0.01
+    assert to_hex(last.get_markerfacecolor()) != "#ffffff"
+    growing = [replace(point, final=False) for point in HISTORY]
+    [*_, last] = axes_of(charts.sparkline(growing)).lines
+    assert (list(last.get_ydata()), to_hex(last.get_markerfacecolor())) == ([0.29], "#ffffff")
 
 
 def test_the_band_is_the_normal_variation():

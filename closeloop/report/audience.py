@@ -25,7 +25,6 @@ SECTIONS = (
     sections.decisions,
     sections.scorecard,
     sections.patterns,
-    sections.causes,
     sections.changes,
     sections.upcoming,
     sections.quality,

@@ -55,20 +55,25 @@ def scorecard(findings: Findings) -> Section:
 
 
 def patterns(findings: Findings) -> Section:
-    """Show what stands out: new, getting worse, continuing and resolved."""
+    """Show what stands out, new, getting worse, continuing and resolved, each with its candidate cause."""
     told, rest = findings.patterns[:MOST_CARDS], findings.patterns[MOST_CARDS:]
-    groups = [(name, [(p, _pattern_chart(p)) for p in told if p.status == s]) for s, name in STATUSES]
-    return _section("patterns", findings, groups=groups, rest=rest, ranking=_ranking(told))
+    why = _candidates(findings)
+    groups = [(name, [(p, _pattern_chart(p), why[p.id]) for p in told if p.status == s]) for s, name in STATUSES]
+    others = [(p, next((cause.origin for cause, _ in why[p.id]), "undecided")) for p in rest]
+    return _section("patterns", findings, groups=groups, rest=others, ranking=_ranking(told))
 
 
 def causes(findings: Findings) -> Section:
-    """Show the candidate causes of each pattern, with what speaks for and against them."""
+    """Show the candidate causes of each pattern, with what speaks for and against them laid open."""
+    why = _candidates(findings)
+    return _section("causes", findings, groups=[(p, why[p.id]) for p in findings.patterns if p.id in why])
+
+
+def _candidates(findings: Findings) -> dict[str, list[tuple[Cause, Shown | None]]]:
     found: dict[str, list[tuple[Cause, Shown | None]]] = defaultdict(list)
     for cause in findings.causes:
         found[cause.pattern].append((cause, _stage_chart(cause)))
-    known = {p.id: p for p in (*findings.patterns, *findings.resolved)}
-    groups = [(pattern, known.get(pattern), candidates) for pattern, candidates in found.items()]
-    return _section("causes", findings, groups=groups)
+    return found
 
 
 def changes(findings: Findings) -> Section:

@@ -114,6 +114,16 @@ def test_texts_stand_out_from_their_ground(opened, page_of, scheme):
     assert min(contrasts) >= 4.5
 
 
+def test_print_shows_what_is_folded_on_screen(opened, page_of):
+    tab = opened(page_of(SAMPLE), 700)
+    told = tab.locator("details", has_text="Speaks for it").first
+    reason = told.locator("li").first
+    assert not reason.is_visible()
+    tab.emulate_media(media="print")
+    assert reason.is_visible()
+    assert not told.locator("summary").first.is_visible()
+
+
 def test_no_chart_is_cut_in_print(opened, page_of):
     tab = opened(page_of(SAMPLE), 700)
     tab.emulate_media(media="print")

@@ -61,13 +61,31 @@ def test_a_pattern_tells_where_since_how_much_how_sure_and_the_command():
         assert part in text
 
 
+def test_a_pattern_and_its_candidate_cause_stand_in_one_card():
+    cards = re.findall(
+        r'<article class="card" id="(\w+)">(.*?)</article>', section("patterns", SAMPLE).html, re.DOTALL
+    )
+    assert [name for name, _ in cards] == [p.id for p in SAMPLE.patterns if p.status == "new"] + [
+        p.id for status in ("worse", "continuing") for p in SAMPLE.patterns if p.status == status
+    ]
+    for name, body in cards:
+        told = html_text.unescape(body)
+        mine = [cause for cause in SAMPLE.causes if cause.pattern == name]
+        assert all(cause.sentence in told for cause in mine)
+        assert ("No candidate cause was worked out." in told) == (not mine)
+        assert not [cause for cause in SAMPLE.causes if cause.pattern != name and cause.sentence in told]
+
+
 def test_patterns_are_grouped_by_status_in_order():
     found = re.findall(r"(New|Getting worse|Continuing|Resolved) \((\d)\)", read(section("patterns", SAMPLE)))
     assert found == [("New", "2"), ("Getting worse", "1"), ("Continuing", "1"), ("Resolved", "1")]
 
 
 def test_p_and_q_stand_only_in_the_small_print():
-    body = re.sub(r"<details>.*?</details>", "", section("patterns", SAMPLE).html, flags=re.DOTALL)
+    body, folded = section("patterns", SAMPLE).html, 1
+    while folded:
+        body, folded = re.subn(r"<details[^>]*>((?!<details).)*?</details>", "", body, flags=re.DOTALL)
+    assert "Excess each week" in body
     assert not re.search(r"\b[pq]\s*(=|&nbsp;)", body)
     assert "q&nbsp;=&nbsp;0.001" in section("patterns", SAMPLE).html
 
@@ -118,7 +136,7 @@ def test_a_change_is_told_as_a_story_in_order():
 
 
 def test_a_cause_tells_since_when_what_else_changed_and_what_would_have_seen_it_first():
-    text = read(section("causes", SAMPLE))
+    text = read(section("patterns", SAMPLE))
     for part in (
         "Points to carrier 71 %, external 18 %, undecided 11 %. Step: in transit",
         "Began 26 Oct 2026 (95 % interval 24 Oct 2026 to 27 Oct 2026)",
