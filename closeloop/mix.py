@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,15 @@ MIN_SHARE, MIN_POINTS, MIN_RATIO = 0.01, 0.01, 1.25
 MOST = 5
 """Shifts that a week's report names."""
 
+NEWS = timedelta(weeks=4)
+"""How long a shift is told: after that it is how things are, and weeks that are compared know it."""
+
 NOT_A_CHOICE = {"weekday", "state"}
 """Dimensions that nobody steers, or that a larger one says as well."""
 
 
 def shifts(cube: Cube) -> tuple[Alarm, ...]:
-    """Return the single-dimension slices whose share of the week's rows moved, the largest first.
+    """Return the single-dimension slices whose share of the rows moved in the last weeks, the largest first.
 
     Shares are tested against up to 26 weeks before, both ways, with the variance and the drift that shares
     of that dimension had in the past (`level_shift`); Benjamini and Hochberg (1995) over all looks.
@@ -43,7 +46,8 @@ def shifts(cube: Cube) -> tuple[Alarm, ...]:
     if not looks:
         return ()
     q = benjamini_hochberg([alarm.p for alarm in looks])
-    worth = [alarm for alarm, chance in zip(looks, q, strict=True) if chance <= Q and _worth(alarm)]
+    sure = [alarm for alarm, chance in zip(looks, q, strict=True) if chance <= Q]
+    worth = [alarm for alarm in sure if _worth(alarm) and alarm.since > cube.week - NEWS]
     return tuple(_one_each(sorted(worth, key=lambda a: (-abs(a.now - a.before), a.p))))[:MOST]
 
 

@@ -72,6 +72,12 @@ def test_the_portals_growth_is_told_as_mix_and_since_when(demo_week: Callable[[s
     assert 1.8 < portal.now / portal.before < 3
 
 
+def test_a_share_that_moved_long_ago_is_no_news(demo_week: Callable[[str], Loop]) -> None:
+    cube = demo_week("2026-W40").cube
+    assert not [alarm for alarm in mix.shifts(cube) if alarm.since <= cube.week - timedelta(weeks=4)]
+    assert Slice.of([("channel", "wholesale portal")]) not in {alarm.scope for alarm in mix.shifts(cube)}
+
+
 def test_weeks_before_anything_moved_are_silent(demo_week: Callable[[str], Loop]) -> None:
     for week in ("2026-W30", "2026-W32"):
         assert demo_week(week).alarms == ()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from closeloop import project
+from closeloop import project, words
 from closeloop.cli import cli
+from closeloop.report import wording
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -76,3 +77,15 @@ def test_only_what_was_used_last_stays_in_the_cache(tmp_path: Path) -> None:
     os.utime(tmp_path / "new.duckdb", (0, 0))
     project.forget([*tmp_path.iterdir(), tmp_path / "gone"], keep=0)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_managers_page_explains_every_word_of_judgement() -> None:
+    told = (ROOT / "docs/manager.md").read_text(encoding="utf-8").lower()
+    for word in [*wording.DECISIONS.values(), *(words.how_sure(q) for q in (0.001, 0.02, 0.2)), "candidate cause"]:
+        assert word.lower() in told, word
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*/README.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
