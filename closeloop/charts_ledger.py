@@ -9,8 +9,9 @@ from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 
 from closeloop import words
-from closeloop.charts import BLUE, SOFT, STYLE, WIDTH, Drawing, Shown, shown
+from closeloop.charts.drawing import BLUE, SOFT, STYLE, WIDTH
 from closeloop.model import Ledger, Saving
+from closeloop.pictures import Drawing, Shown, shown
 
 HEIGHT = 2.4
 

@@ -10,18 +10,9 @@ import duckdb
 
 from closeloop import metrics, rates, triggers
 from closeloop.clues import Named, Promise
-from closeloop.model import ChangeKind, Estimate, Metric, Origin, Pattern, Remedy, Slice
+from closeloop.model import CHANGE_KINDS, Estimate, Metric, Origin, Pattern, Remedy, Slice
 from closeloop.stages import filter_sql, span_of
 from closeloop.words import day, excess, share
-
-KINDS: dict[ChangeKind, str] = {
-    "automation_condition": "Automation condition",
-    "carrier_allocation": "Carrier allocation",
-    "filter_update": "Filter update",
-    "communication_template": "Communication template",
-    "packaging_or_labeling": "Packaging or listing instruction",
-}
-"""How a proposal of each kind begins."""
 
 MATCHED = 0.3
 """The share of parcels that must have a like parcel with the other carrier for a move to be proposed."""
@@ -85,7 +76,7 @@ def propose(con: duckdb.DuckDBPyConnection, pattern: Pattern, why: Why) -> Remed
 def sentence(remedy: Remedy) -> str:
     """Say a proposal: its kind, what changes, and what is expected of it."""
     effect = f" (expected: {remedy.expected_effect})" if remedy.expected_effect else ""
-    return f"{KINDS[remedy.kind]}: {remedy.what}{effect}."
+    return f"{CHANGE_KINDS[remedy.kind].capitalize()}: {remedy.what}{effect}."
 
 
 def _remedy(kind: ChangeKind, what: str, metric: Metric, pattern: Pattern, why: Why) -> Remedy:

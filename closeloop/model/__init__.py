@@ -2,7 +2,7 @@
 
 from closeloop.model.alarm import Alarm, AlarmKind
 from closeloop.model.cause import Cause, Coincidence, Evidence, Origin, Remedy, Stage
-from closeloop.model.change import Change, ChangeKind, Decision, Faded, Verdict
+from closeloop.model.change import CHANGE_KINDS, Change, ChangeKind, Decision, Faded, Verdict
 from closeloop.model.estimate import Estimate, Point, stable_id
 from closeloop.model.findings import Findings, Provenance, Quality, Quarantine, TableCount
 from closeloop.model.ledger import Ledger, Saving
@@ -21,6 +21,7 @@ from closeloop.model.pattern import Pattern, PatternKind, Status
 from closeloop.slices import Slice
 
 __all__ = [
+    "CHANGE_KINDS",
     "Alarm",
     "AlarmKind",
     "Better",

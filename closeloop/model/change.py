@@ -16,6 +16,15 @@ ChangeKind = Literal[
     "communication_template",
     "packaging_or_labeling",
 ]
+CHANGE_KINDS: dict[ChangeKind, str] = {
+    "automation_condition": "automation condition",
+    "carrier_allocation": "carrier allocation",
+    "filter_update": "filter update",
+    "communication_template": "message template",
+    "packaging_or_labeling": "packaging or listing instruction",
+}
+"""Each kind of change as people say it."""
+
 Decision = Literal["improved", "worsened", "no clear change", "too early", "not comparable"]
 
 

@@ -201,11 +201,11 @@ def _said(findings: Findings, identity: str, attached: bool) -> dict[str, object
 
 
 def _kpi(kpi: Kpi) -> dict[str, object]:
-    point = own_week(kpi)
+    point, unit = own_week(kpi), words.unit_of(kpi.metric)
     return {
         "label": lines(kpi.label),
-        "value": words.measured(kpi.value, words.unit_of(kpi.metric)),
-        "state": STATES[kpi.state],
+        "value": words.measured(kpi.value, unit),
+        "state": STATES[kpi.state] + words.scale(unit),
         "provisional": point is not None and not point.final,
     }
 

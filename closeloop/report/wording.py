@@ -9,16 +9,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from closeloop import words
-from closeloop.model import Cause, Estimate, Kpi, Point
+from closeloop.model import CHANGE_KINDS, Cause, Estimate, Kpi, Point
 
 TEMPLATES = Path(__file__).parent / "template"
-CHANGE_KINDS = {
-    "automation_condition": "automation condition",
-    "carrier_allocation": "carrier allocation",
-    "filter_update": "filter update",
-    "communication_template": "message template",
-    "packaging_or_labeling": "packaging or labelling",
-}
 DECISIONS = {
     "improved": "Improved",
     "worsened": "Got worse",

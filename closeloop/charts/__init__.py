@@ -1,0 +1,18 @@
+"""Charts: one function for each, from a record to a drawing that page, mail and notebook can show."""
+
+from closeloop.charts.ranked import ranking
+from closeloop.charts.steps import milestone_split
+from closeloop.charts.weekly import before_after, control_chart, sparkline
+from closeloop.pictures import Drawing, Shown, png, shown
+
+__all__ = [
+    "Drawing",
+    "Shown",
+    "before_after",
+    "control_chart",
+    "milestone_split",
+    "png",
+    "ranking",
+    "shown",
+    "sparkline",
+]
