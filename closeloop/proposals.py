@@ -10,7 +10,7 @@ import duckdb
 
 from closeloop import metrics, rates, triggers
 from closeloop.clues import Named, Promise
-from closeloop.model import CHANGE_KINDS, Estimate, Metric, Origin, Pattern, Remedy, Slice
+from closeloop.model import CHANGE_KINDS, ChangeKind, Estimate, Metric, Origin, Pattern, Remedy, Slice
 from closeloop.stages import filter_sql, span_of
 from closeloop.words import day, excess, share
 
