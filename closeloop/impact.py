@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import duckdb
 import pandas as pd
 
-from closeloop import crossed, patterns
+from closeloop import crossed, metrics, patterns
 from closeloop.cube import Cube
 from closeloop.doubts import Doubt, Pull, elsewhere, placebo, receivers, spilled, test
 from closeloop.model import Change, Decision, Estimate, Faded, Metric, Point, Verdict
@@ -19,8 +20,33 @@ from closeloop.words import avoided, day, plural, relative, share
 
 CLAIMS = ("improved", "worsened")
 
+REMEMBERED = 26
+"""Weeks after which a closed change is no longer measured anew: its verdict and estimate stand in the log."""
+
 OVERLAP = "overlapping scope"
 """In the mark of a change whose effect may be that of another."""
+
+
+def verdict_on(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, others: Sequence[Change] = ()) -> Verdict:
+    """Judge a shipped change, or recall what it was closed with once that is `REMEMBERED` weeks ago.
+
+    So a week's report takes no longer for each change that was ever closed.
+    """
+    closed_on = change.decided_on if change.verdict and change.estimate else None
+    if closed_on and closed_on <= cube.week - timedelta(weeks=REMEMBERED):
+        return _recalled(change)
+    return judge(con, cube, change, others)
+
+
+def _recalled(change: Change) -> Verdict:
+    assert change.decided_on and change.verdict
+    unit = next((one.unit for one in metrics.METRICS if one.id == change.metric), "cases")
+    said = f"closed as {change.verdict} on {day(change.decided_on)}, as the log says"
+    return Verdict(
+        change=change, decision=change.verdict, method="the improvement log", before=math.nan, after=math.nan,
+        effect=change.estimate, avoided=None, unit=unit, p=None, weeks_after=0, next_step="",
+        sentence=f"{_what(change)}: {said}.", reasons=change.flags,
+    )  # fmt: skip
 
 
 def judge(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, others: Sequence[Change] = ()) -> Verdict:

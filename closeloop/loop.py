@@ -136,7 +136,7 @@ class Loop(Explorable):
         return self._once(
             "verdicts.json",
             tuple[Verdict, ...],
-            lambda: tuple(impact.judge(self.con, self.cube, change, self.changes) for change in known),
+            lambda: tuple(impact.verdict_on(self.con, self.cube, change, self.changes) for change in known),
         )
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cache
 
 from jinja2 import Environment
@@ -20,6 +21,9 @@ STATUSES: tuple[tuple[Status, str], ...] = (
     ("worse", "Getting worse"),
     ("continuing", "Continuing"),
 )
+STORY_WEEKS, LISTED_WEEKS = 8, 52
+"""How long a closed change is told as a story, with its chart, and how long it is listed."""
+
 MOST_CARDS = 8
 """Patterns told in full with a chart; the others stand in a table, to keep the page short."""
 
@@ -79,7 +83,8 @@ def _candidates(findings: Findings) -> dict[str, list[tuple[Cause, Shown | None]
 def changes(findings: Findings) -> Section:
     """Tell each reviewed change as a story: seen, changed, happened, how sure, what next."""
     known = {p.id: p for p in (*findings.patterns, *findings.resolved)}
-    stories = [(v, known.get(v.change.pattern), _verdict_chart(v)) for v in findings.verdicts]
+    open_or_new = [v for v in findings.verdicts if _closed_since(v, findings.week, STORY_WEEKS)]
+    stories = [(v, known.get(v.change.pattern), _verdict_chart(v)) for v in open_or_new]
     return _section("changes", findings, stories=stories, ledger=ledger(findings.verdicts), closed=closed(findings))
 
 
@@ -104,9 +109,16 @@ def provenance(findings: Findings) -> Section:
 
 
 def closed(findings: Findings) -> tuple[Verdict, ...]:
-    """Return the loops that a person has closed, the newest first, with what the log says of each."""
+    """Return the loops that a person has closed in a year, the newest first, with what the log says of each."""
     done = [v for v in findings.verdicts if v.change.decided_on and v.change.verdict]
+    done = [v for v in done if _closed_since(v, findings.week, LISTED_WEEKS)]
     return tuple(sorted(done, key=lambda v: (v.change.decided_on, v.change.id), reverse=True))
+
+
+def _closed_since(verdict: Verdict, week: date, weeks: int) -> bool:
+    """Whether a change is open still, or was closed at most so many weeks before."""
+    closed_on = verdict.change.decided_on
+    return closed_on is None or closed_on > week - timedelta(weeks=weeks)
 
 
 def ledger(verdicts: Sequence[Verdict]) -> list[tuple[str, int, Estimate]]:
