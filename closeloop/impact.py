@@ -39,7 +39,8 @@ def verdict_on(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, other
 
 
 def _recalled(change: Change) -> Verdict:
-    assert change.decided_on and change.verdict
+    assert change.decided_on
+    assert change.verdict
     unit = next((one.unit for one in metrics.METRICS if one.id == change.metric), "cases")
     said = f"closed as {change.verdict} on {day(change.decided_on)}, as the log says"
     return Verdict(

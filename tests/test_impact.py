@@ -5,9 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from closeloop import impact
+from closeloop import impact, ledger
 from closeloop.loop import Loop
-from closeloop.model import Change, Slice, Verdict
+from closeloop.model import Change, Estimate, Slice, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +85,17 @@ def test_settling_days_are_left_out(demo: Loop) -> None:
     assert at_once.effect is not None
     assert settled.effect.value < at_once.effect.value < 0
     assert at_once.weeks_after == settled.weeks_after + 2
+
+
+def test_what_was_closed_long_ago_is_recalled_and_not_measured_anew(demo: Loop) -> None:
+    estimate = Estimate(-0.2, -0.3, -0.1)
+    closed = log_entry(demo, "C1", verdict="improved", estimate=estimate)
+    last = demo.week - timedelta(weeks=impact.REMEMBERED)
+    old = impact.verdict_on(demo.con, demo.cube, replace(closed, decided_on=last))
+    assert (old.decision, old.effect, old.history) == ("improved", estimate, ())
+    assert "as the log says" in old.sentence
+    fresh = replace(closed, decided_on=last + timedelta(days=1))
+    assert impact.verdict_on(demo.con, demo.cube, fresh) == impact.judge(demo.con, demo.cube, fresh)
+    [saving] = ledger.build(demo.con, demo.cube, [old.change], [old]).savings
+    assert saving.changes == ("C1",)
+    assert saving.so_far.low > 0
