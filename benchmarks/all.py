@@ -43,6 +43,13 @@ SUITE: dict[str, Bench] = {
     "localise": Bench("localise/run.py", "S L C D incident --cubes 40 --seed 20000", "incident --cubes 2"),
     "patterns": Bench("patterns/run.py", "--merchants 40 --seed 5000", "--merchants 1 --seed 1000 --orders 300"),
     "report": Bench("report/run.py", "--orders 300 --rounds 2", "--weeks 14 --orders 40 --rounds 1"),
+    "page": Bench("page/run.py", "--weeks 40 --orders 5000", "--weeks 14 --orders 40"),
+    "endurance": Bench("endurance/run.py", "--orders 150 --every 13 --whole", "--orders 40 --weeks 2"),
+    "loop": Bench(
+        "loop/run.py",
+        "--merchants 100 --seed 30000 --to .closeloop/loop.jsonl",
+        "--merchants 1 --seed 51 --orders 150 --weeks 6 --to {folder}/loop.jsonl --picture {folder}/loop.svg",
+    ),
     "scale": Bench("scale/run.py", "--millions 1", "{folder}/scale --millions 0.002 --held 2000"),
 }
 

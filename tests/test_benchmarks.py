@@ -18,7 +18,7 @@ from closeloop.slices import Slice
 from closeloop.sources import prepared, source
 
 ROOT = Path(__file__).parent.parent
-QUICK = ("surveillance", "impact", "localise")
+QUICK = ("surveillance", "impact", "localise", "endurance", "loop")
 
 
 @pytest.fixture(scope="module")
