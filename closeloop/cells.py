@@ -20,6 +20,9 @@ Ints = NDArray[np.int_]
 FIRST_MONDAY = date(1900, 1, 1)
 """Weeks are numbered from this one."""
 
+MOST_WEEKS = 522
+"""Weeks back from a report that a series can reach: ten years."""
+
 MOST_CELLS = 2000
 """Cells in a week up to which dimensions are grouped together, since a pair of them is then a short sum."""
 
@@ -78,7 +81,8 @@ def collect(engine: Engine, metrics: Sequence[Metric], groups: tuple[tuple[str, 
     frame = engine.frame(
         f"SELECT week_no, {listed}{grouping} AS grouped, {named}"
         f" FROM (SELECT *, date_diff('day', DATE '{FIRST_MONDAY}', ({one.at})::DATE) // 7 AS week_no FROM {one.view}"
-        f" WHERE ({rows}) AND {one.at} < TIMESTAMP '{until}') AS dated GROUP BY GROUPING SETS ({by})"
+        f" WHERE ({rows}) AND {one.at} >= TIMESTAMP '{until - timedelta(weeks=MOST_WEEKS)}'"
+        f" AND {one.at} < TIMESTAMP '{until}') AS dated GROUP BY GROUPING SETS ({by})"
     )
     return _grouped(frame, dims, groups, sums)
 
@@ -111,9 +115,7 @@ def _sums(metric: Metric, columns: dict[str, str]) -> Sums:
     n = column("count(*)")
     total = n if metric.total == "1" else column(f"sum({metric.total})")
     bad = column(f"sum({metric.bad})")
-    # The square of a 0 or 1 is itself.
-    indicator = metric.kind == "share" and metric.total == "1"
-    squares = bad if indicator else column(f"sum(CAST({metric.bad} AS DOUBLE) * CAST({metric.bad} AS DOUBLE))")
+    squares = bad if metric.counts else column(f"sum(CAST({metric.bad} AS DOUBLE) * CAST({metric.bad} AS DOUBLE))")
     return Sums(n, bad, squares, total)
 
 

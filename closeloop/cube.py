@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from closeloop import cells, engines
-from closeloop.cells import Floats
+from closeloop import cells, engines, streamed
+from closeloop.cells import Cells, Floats
 from closeloop.engines import Engine
 from closeloop.metrics import WEEKLY
 from closeloop.model import Metric, Slice
@@ -115,15 +115,14 @@ def build(con: duckdb.DuckDBPyConnection | Engine, week: date, metrics: Iterable
     lacks = _lacks(engine, tuple(metrics))
     present = [metric for metric, lack in lacks.items() if not lack]
     missing = tuple((metric.id, f"needs {lack}") for metric, lack in lacks.items() if lack)
-    passes: dict[tuple[str, str, tuple[str, ...]], list[Metric]] = defaultdict(list)
+    views: dict[tuple[str, tuple[str, ...]], list[Metric]] = defaultdict(list)
     for metric in present:
-        passes[metric.view, metric.at, metric.dims].append(metric)
-    first_view = {dims: view for view, _, dims in reversed(passes)}
-    values = {dims: _values(engine, view, dims) for dims, view in first_view.items()}
+        views[metric.view, metric.dims].append(metric)
     made = {
         one.metric: one
-        for (*_, dims), group in passes.items()
-        for one in _series_of(engine, group, values[dims], week)
+        for group in views.values()
+        for told, found in _collected(engine, group, week + timedelta(days=7))
+        for one in _series_of(told, found, week)
     }
     measured = tuple(made[metric] for metric in present if metric in made and made[metric].weeks)
     known = {one.metric.id for one in measured} | {name for name, _ in missing}
@@ -150,9 +149,21 @@ def _values(engine: Engine, view: str, dims: tuple[str, ...]) -> dict[str, int]:
     return {dim: int(row[dim]) for dim in dims if row[dim] > 1}
 
 
-def _series_of(engine: Engine, metrics: list[Metric], values: dict[str, int], week: date) -> list[Series]:
-    sets = _sets(tuple(values))
-    found = cells.collect(engine, metrics, cells.plan(sets, values), week + timedelta(days=7))
+def _collected(engine: Engine, metrics: list[Metric], until: date) -> list[tuple[tuple[Metric, ...], Cells]]:
+    """Add up the metrics of one view: as rows pass where they lie in this process, else by SQL for each clock."""
+    view, dims = metrics[0].view, metrics[0].dims
+    todo = streamed.planned(metrics)
+    rows = engine.batches(todo.sql(view, until))
+    if rows is not None:
+        return streamed.collect(rows, todo, _sets(dims), until)
+    values = _values(engine, view, dims)
+    groups = cells.plan(_sets(tuple(values)), values)
+    clocks = {metric.at: tuple(one for one in metrics if one.at == metric.at) for metric in metrics}
+    return [(group, cells.collect(engine, group, groups, until)) for group in clocks.values()]
+
+
+def _series_of(metrics: tuple[Metric, ...], found: Cells, week: date) -> list[Series]:
+    sets = _sets(tuple(dim for dim in metrics[0].dims if len(found.values.get(dim, ())) > 1))
     spans = [_span(found.weekly(sums.total), week) for sums in found.columns]
     parts = [cells.roll_up(found, fixed, spans) for fixed in sets]
     return [

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "closeloop"
 ORDER = (
     "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "clocks", "engines",
-    "facts", "metrics", "glossary", "cells", "cube", "cube_file", "leaves", "words", "scan", "patterns",
+    "facts", "metrics", "glossary", "cells", "streamed", "cube", "cube_file", "leaves", "words", "scan", "patterns",
     "early", "mix", "feed_alarms", "hotspots",
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
     "triggers", "coincidences", "comparisons", "clues", "mixes", "origins", "proposals", "causes",

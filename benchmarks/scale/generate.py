@@ -55,6 +55,7 @@ SELECT 'S' || (100000000 + n) AS order_id, NULL::VARCHAR AS platform_id,
        'Standard' AS requested_service, of(['ground', 'two_day', 'economy'], skewed(n, 16, 3)) AS requested_class,
        (label_at + hours(24 * 6))::DATE AS promised_date, label_at + hours(24) AS promised_ship_by,
        'US' AS dest_country, of({STATES!r}, state) AS dest_state,
+       lpad((state * 19 + pick(n, 53, 19))::VARCHAR, 3, '0') AS dest_postal_area,
        (10 + 90 * draw(n, 18))::DECIMAL(18,4) AS total, 'USD' AS currency
 FROM parcels WHERE order_no = n
 """

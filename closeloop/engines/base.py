@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -43,4 +44,8 @@ class Engine(Protocol):
 
     def frame(self, sql: str) -> pd.DataFrame:
         """Return the rows of a SELECT."""
+        ...
+
+    def batches(self, sql: str) -> Iterator[Any] | None:
+        """Return the rows of a SELECT as Arrow record batches; None where they lie on other machines."""
         ...

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -10,6 +12,9 @@ import pandas as pd
 from closeloop.clocks import BUSINESS_HOURS, DUE, local_time_sql
 from closeloop.engines.base import Engine
 from closeloop.sources.source import Source
+
+BATCH = 1_000_000
+"""Rows that are handed over at once: enough to hide the work that each batch costs, about 100 MB."""
 
 
 def of(con: duckdb.DuckDBPyConnection | Engine) -> Engine:
@@ -65,3 +70,7 @@ class DuckEngine:
     def frame(self, sql: str) -> pd.DataFrame:
         """Return the rows of a SELECT."""
         return self.con.execute(sql).df()
+
+    def batches(self, sql: str) -> Iterator[Any]:
+        """Return the rows of a SELECT as Arrow record batches."""
+        return iter(self.con.sql(sql).to_arrow_reader(BATCH))

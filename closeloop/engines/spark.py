@@ -60,6 +60,9 @@ class SparkEngine:
         """Return the rows of a SELECT."""
         return self._select(sql).toPandas()
 
+    def batches(self, sql: str) -> None:
+        """Keep rows where they are: Spark adds them up itself."""
+
     def _select(self, sql: str) -> DataFrame:
         return self.session.sql(to_spark(sql, self.timezone))
 

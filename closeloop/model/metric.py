@@ -46,6 +46,11 @@ class Metric:
     scanned: bool = True
 
     @property
+    def counts(self) -> bool:
+        """Whether each row counts once and is bad or not, so that the square of `bad` is `bad` itself."""
+        return self.kind == "share" and self.total == "1"
+
+    @property
     def shown_unit(self) -> str:
         """What the value is measured in: a share, an index, or the kind of money."""
         return {"share": "share", "index": "index", "mean": "dollars", "rate": "rate"}[self.kind]
