@@ -53,7 +53,7 @@ class DuckEngine:
             f"{column}::{column}_values AS {column}" for column in self.packed if columns.get(column) == "VARCHAR"
         ]
         rows = f"SELECT * REPLACE ({', '.join(casts)}) FROM ({sql})" if casts else sql
-        self.con.execute(f"CREATE OR REPLACE TABLE {name} AS {rows}")
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {rows}")
 
     def pack(self, lists: dict[str, str]) -> None:
         """Make a type for each list of names."""
