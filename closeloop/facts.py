@@ -72,8 +72,8 @@ def build(
 
     Each segment is a dimension of every fact table that has its fields. Raises ValueError where none has.
 
-    On DuckDB they go into the connection's own database: open it on a file, and DuckDB packs them to a third and
-    keeps what does not fit into memory there.
+    On DuckDB they are temporary tables of the connection: what does not fit into its `memory_limit` goes into its
+    `temp_directory`.
     """
     engine = engines.of(con)
     _load(engine, source, as_of)

@@ -35,7 +35,7 @@ class Names:
 
     def numbers(self, column: Any) -> Ints:
         """Return the number of each row's value."""
-        coded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
+        coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         names, codes = coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False).astype(np.int_)
         lookup = np.zeros(len(names), dtype=np.int_)
         for code in np.flatnonzero(np.bincount(codes, minlength=len(names))):
@@ -155,8 +155,9 @@ def collect(
             totals = [Totals(group, len(todo.places)) for group in groups]
         _add(batch, todo, numbers, {dim: len(one.known) for dim, one in names.items()}, totals)
     totals = totals or [Totals(todo.dims, len(todo.places))]
-    for name, place in todo.places.items():
-        for total in totals:
+    for total in totals:
+        total.sums[..., SKIPPED] = 0
+        for name, place in todo.places.items():
             total.sums[place] /= parts.get(name, 1)
     return [(metrics, _cells(todo, clock, names, totals, until)) for clock, metrics in todo.metrics.items()]
 
@@ -175,11 +176,14 @@ def _add(batch: Any, todo: Plan, numbers: Mapping[str, Ints], sizes: Mapping[str
             total.add(places[todo.weeks[clock]], key)
             for name in todo.sums[clock].values():
                 rows = marked.get(name)
-                total.add(places[name], *((key, values[name]) if rows is None else (key[rows],)))
+                if rows is None:
+                    total.add(places[name], key, values[name])
+                else:
+                    total.add(places[name], key[rows])
 
 
 def _floats(column: Any) -> Floats:
-    """Return numbers with 0 for what is missing; money as whole numbers of its smallest part, whose sums are exact."""
+    """Return numbers, 0 where one is missing; money as whole numbers of its smallest part, whose sums are exact."""
     if _parts(column.type) > 1:
         filled = pc.fill_null(column, pa.scalar(Decimal(0), column.type))
         whole = np.frombuffer(filled.buffers()[1], dtype=np.int64)[:: filled.type.byte_width // 8]
@@ -200,11 +204,12 @@ def _cells(todo: Plan, clock: Clock, names: Mapping[str, Names], totals: list[To
     own = (todo.weeks[clock], *todo.sums[clock].values())
     groups: list[Group] = []
     for total in totals:
-        counted = total.sums[todo.places[own[0]], ..., 1 + SKIPPED :]
-        at = np.nonzero(counted)
-        numbers = {dim: ranks[dim][place] for dim, place in zip(total.dims, at, strict=False)}
-        sums = {name: total.sums[todo.places[name], ..., 1 + SKIPPED :][at] for name in own}
-        groups.append(Group(numbers, newest - at[-1], sums))
+        flat = total.sums.reshape(total.columns, -1)
+        at = np.flatnonzero(flat[todo.places[own[0]]])
+        *places, week = np.unravel_index(at, total.shape)
+        numbers = {dim: ranks[dim][place] for dim, place in zip(total.dims, places, strict=True)}
+        sums = {name: flat[todo.places[name]][at] for name in own}
+        groups.append(Group(numbers, newest + 1 + SKIPPED - week, sums))
     return Cells(values, tuple(groups), tuple(_columns(todo, clock, metric) for metric in todo.metrics[clock]))
 
 

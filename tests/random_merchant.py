@@ -147,8 +147,6 @@ def known(rows: Rows, table: str) -> list[Row]:
 
 def opened(rows: Rows, folder: Path, segments: tuple[Segment, ...] = ()) -> duckdb.DuckDBPyConnection:
     """Build the facts of these rows as of AS_OF, in a zone without summer time."""
-    words = folder / "words.csv"
-    words.write_text(VOCABULARY, encoding="utf-8")
     con = duckdb.connect(config={"threads": 1})
     con.execute("SET TimeZone = 'UTC'; ATTACH ':memory:' AS store")
     for table in TABLES:
@@ -160,9 +158,15 @@ def opened(rows: Rows, folder: Path, segments: tuple[Segment, ...] = ()) -> duck
             names = ", ".join(f"{c.name}::{_kind(c.kind)}" for c in table.columns)
             con.register("given", frame.astype(object).where(frame.notna(), None))
             con.execute(f"INSERT INTO store.{table.name} SELECT {names} FROM given")
-    source = Source("random", "Random", folder, (), (), "UTC", "USD", vocabulary=str(words))
-    facts.build(con, source, AS_OF, segments)
+    facts.build(con, merchant(folder), AS_OF, segments)
     return con
+
+
+def merchant(folder: Path) -> Source:
+    """The source of these rows, with its vocabulary in a folder."""
+    words = folder / "words.csv"
+    words.write_text(VOCABULARY, encoding="utf-8")
+    return Source("random", "Random", folder, (), (), "UTC", "USD", vocabulary=str(words))
 
 
 def _kind(kind: str) -> str:

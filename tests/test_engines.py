@@ -59,7 +59,7 @@ def test_spark_gives_the_cube_of_duckdb(session: object, tmp_path: Path) -> None
         facts.build(con, merchant, cube.as_of(week))
         wanted = cube.build(con, week, metrics.METRICS)
     engine = SparkEngine(session)
-    engine.read(tmp_path)
+    engine.read(tmp_path.as_uri())  # an address, as of an object store
     facts.build(engine, merchant, cube.as_of(week))
     same(cube.build(engine, week, metrics.METRICS), wanted)
 

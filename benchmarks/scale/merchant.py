@@ -38,13 +38,14 @@ GROUP BY 1 ORDER BY 1
 
 @contextmanager
 def connected(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open DuckDB on a file that goes away afterwards, with two threads and 3 GB."""
-    with TemporaryDirectory(dir=folder) as scratch:
-        con = duckdb.connect(f"{scratch}/facts.duckdb", config={**SETTINGS, "temp_directory": scratch})
-        with con:
-            con.execute(f"SET TimeZone = '{TIMEZONE}'")
-            con.execute("SET enable_progress_bar = false")
-            yield con
+    """Open DuckDB with two threads, 3 GB, and a folder for what does not fit, which goes away afterwards."""
+    with (
+        TemporaryDirectory(dir=folder) as scratch,
+        duckdb.connect(config={**SETTINGS, "temp_directory": scratch}) as con,
+    ):
+        con.execute(f"SET TimeZone = '{TIMEZONE}'")
+        con.execute("SET enable_progress_bar = false")
+        yield con
 
 
 def reduced(folder: Path) -> int:

@@ -25,10 +25,13 @@ class SparkEngine:
         self.timezone = "UTC"
         session.conf.set("spark.sql.session.timeZone", "UTC")
 
-    def read(self, tables: Path) -> None:
-        """Take the checked tables from Parquet files or folders named `orders.parquet`, `shipments.parquet`, ..."""
+    def read(self, tables: Path | str) -> None:
+        """Take the checked tables from Parquet files or folders named `orders.parquet`, `shipments.parquet`, ...
+
+        They lie in a folder, or at any address below which the session can read.
+        """
         for table in TABLES:
-            self._name(f"store_{table.name}", self.session.read.parquet(str(tables / f"{table.name}.parquet")))
+            self._name(f"store_{table.name}", self.session.read.parquet(f"{tables}/{table.name}.parquet"))
 
     def begin(self, source: Source, as_of: datetime) -> None:
         """Learn the merchant's zone; `as_of` needs nothing of its own here."""
