@@ -16,7 +16,7 @@ from closeloop.model import Change, Metric, Slice
 from closeloop.observed import TREATED, baseline_start, daily_sums, final_until, metric_of, settled
 from closeloop.stats.panel import BeforeAfter, before_after
 from closeloop.words import change as percent
-from closeloop.words import day
+from closeloop.words import day, plural
 
 MOVED = 0.15
 """Relative change of volume from which work has moved from one slice to another."""
@@ -31,10 +31,11 @@ Pull = Literal["better", "worse", "none"]
 
 
 class Doubt(NamedTuple):
-    """A sentence for the verdict, and whether the claim cannot stand beside it."""
+    """A sentence for the verdict, and whether a claim, or any answer at all, cannot stand beside it."""
 
     said: str
     fatal: bool = False
+    blind: bool = False
 
 
 class Moved(NamedTuple):
@@ -114,6 +115,24 @@ def placebo(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, pull: Pu
         f"The placebo metric {metric.label}, which this change should leave alone, moved too"
         f" ({percent(found.effect.value)}, p = {found.p:.2g}): something else changed here.",
         fatal=same and pull != "none" and found.p < SURE,
+    )
+
+
+def began_within(change: Change, worse: float) -> tuple[Doubt, ...]:
+    """Doubt a rise when most of the baseline is from before the pattern: the change was made because of that rise.
+
+    Against the weeks since the pattern began alone, luck that ended by itself would look like success; so a fall is
+    still held against the whole baseline, and only a rise is doubted.
+    """
+    if worse <= 0 or not change.since or not baseline_start(change) < change.since <= change.shipped_on:
+        return ()
+    weeks = max(1, round((change.shipped_on - change.since).days / 7))
+    return (
+        Doubt(
+            f"The pattern began on {day(change.since)}, {plural(weeks, 'week')} before the change, and the baseline"
+            " reaches farther back: being above it may be the pattern's own doing.",
+            blind=True,
+        ),
     )
 
 

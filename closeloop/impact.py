@@ -12,7 +12,7 @@ import pandas as pd
 
 from closeloop import crossed, metrics, patterns
 from closeloop.cube import Cube
-from closeloop.doubts import Doubt, Pull, elsewhere, placebo, receivers, spilled, test
+from closeloop.doubts import Doubt, Pull, began_within, elsewhere, placebo, receivers, spilled, test
 from closeloop.model import Change, Decision, Estimate, Faded, Metric, Point, Verdict
 from closeloop.observed import TREATED, baseline_start, daily_sums, final_until, metric_of, settled, shifting
 from closeloop.stats.panel import BeforeAfter, Interval
@@ -68,7 +68,11 @@ def judge(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, others: Se
         daily = daily_sums(con, metric, change, end, mixed)
     result, doubts = _tested(daily, metric, change, others)
     pull: Pull = "better" if result.effect.value < 0 else "worse"
-    doubts = (*doubts, *placebo(con, cube, change, pull if result.decision in CLAIMS else "none"))
+    doubts = (
+        *doubts,
+        *began_within(change, result.effect.value),
+        *placebo(con, cube, change, pull if result.decision in CLAIMS else "none"),
+    )
     return _verdict(con, cube, metric, change, daily, _lowered(result, change, doubts, mixed))
 
 
@@ -97,7 +101,8 @@ def _lowered(result: BeforeAfter, change: Change, doubts: Sequence[Doubt], mixed
     held = [f"The mix of {mixed.replace('_', ' ')} shifted, and is held fixed."] if mixed else []
     reasons = (*result.reasons, *held, *(doubt.said for doubt in doubts))
     fatal = any(doubt.fatal for doubt in doubts) or any(OVERLAP in flag for flag in change.flags)
-    lost = fatal and result.decision in CLAIMS
+    blind = any(doubt.blind for doubt in doubts) and result.decision != "too early"
+    lost = blind or (fatal and result.decision in CLAIMS)
     return replace(result, reasons=reasons, decision="not comparable" if lost else result.decision)
 
 

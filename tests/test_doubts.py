@@ -109,3 +109,33 @@ def test_a_placebo_that_fell_too_takes_the_claim_away(demo: Loop) -> None:
     said = list(doubts.placebo(demo.con, demo.cube, entry, "better"))
     assert "moved too" in said[0].said
     assert impact.judge(demo.con, demo.cube, entry).decision != "improved"
+
+
+def test_a_rise_that_was_there_before_the_change_is_not_its_work() -> None:
+    """Planted: FedEx doubles three weeks before the change, which does nothing; the baseline is twelve weeks."""
+    daily = carriers(0.0, 1.0)
+    began = SHIPPED - timedelta(weeks=3)
+    mine = (daily["segment"] == TREATED) & (daily["date"] >= pd.Timestamp(began))
+    daily.loc[mine, ["x", "squares"]] *= 2
+    result = doubts.test(daily, LATE, CHANGE, TREATED, ["carrier UPS", "carrier USPS", "carrier DHL", "carrier X"])
+    assert result.effect.value > 0.1, "as if the change had done it"
+    [doubt] = doubts.began_within(replace(CHANGE, since=began), result.effect.value)
+    assert doubt.blind
+    assert "3 weeks before the change" in doubt.said
+    assert doubts.began_within(replace(CHANGE, since=began), -0.2) == (), "a fall is held against the whole baseline"
+    assert doubts.began_within(CHANGE, result.effect.value) == ()
+    lasting = replace(CHANGE, since=SHIPPED - timedelta(weeks=8))
+    assert doubts.began_within(lasting, result.effect.value) == (), "the baseline is the pattern's own"
+
+
+def test_nothing_is_claimed_of_a_change_made_just_after_a_rise(demo: Loop) -> None:
+    shipped = date(2026, 11, 2)
+    entry = flag(demo, metric="slow_transit", scope=Slice.parse("carrier = FedEx & region = West South Central"),
+                 comparison="", placebo_metric="", shipped_on=shipped, written_on=shipped, settling_days=0,
+                 review_date=date(2026, 11, 20), since=date(2026, 10, 26))  # fmt: skip
+    plain, verdict = (impact.judge(demo.con, demo.cube, e) for e in (replace(entry, since=None), entry))
+    assert plain.effect is not None
+    assert plain.effect.value > 0.1
+    assert plain.decision in ("worsened", "no clear change")
+    assert verdict.decision == "not comparable"
+    assert any("the pattern's own doing" in reason for reason in verdict.reasons)

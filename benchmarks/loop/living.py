@@ -59,7 +59,7 @@ def live(merchant: Year, base: World, way: Way, log: Path) -> tuple[World, Diary
         patterns = way.look(here, seen)
         before = dict(diary.mendings)
         _note(merchant, patterns, diary, seen.week)
-        _review(here, seen, way, log, diary)
+        _review(here, seen, way, log, (patterns, diary))
         _act(merchant, here, seen, way, (log, patterns, looked, diary))
         if diary.mendings != before:
             here = world.of(merchant.scenario(tuple(diary.mendings.values())))
@@ -93,8 +93,9 @@ def _note(merchant: Year, patterns: Sequence[Pattern], diary: Diary, week: date)
             diary.found.setdefault(i, week)
 
 
-def _review(here: World, seen: Cube, way: Way, log: Path, diary: Diary) -> None:
-    """Close each change whose review is due; what did not surely help is taken back."""
+def _review(here: World, seen: Cube, way: Way, log: Path, state: tuple[Sequence[Pattern], Diary]) -> None:
+    """Close each change whose review is due; what does not stay is taken back."""
+    patterns, diary = state
     today = seen.week + timedelta(days=7)
     for change in changes.due(changes.read(log), today):
         verdict = way.judge(here, seen, change, changes.read(log))
@@ -104,9 +105,16 @@ def _review(here: World, seen: Cube, way: Way, log: Path, diary: Diary) -> None:
         outcome = changes.outcome_of(verdict) if verdict.decision != "too early" else {"verdict": "not comparable"}
         signed = changes.Signed("operator", today)
         changes.close(log, change.id, {**outcome, "decided_on": today.isoformat()}, signed)
-        if verdict.decision != "improved" and change.id in diary.mendings:
+        if not _stays(verdict, patterns) and change.id in diary.mendings:
             ended = replace(diary.mendings[change.id], end=today + timedelta(days=1))
             diary.mendings[change.id] = ended
+
+
+def _stays(verdict: Verdict, patterns: Sequence[Pattern]) -> bool:
+    """What improved stays; where the verdict leaves it to judgement, what is no longer in the report stays too."""
+    if verdict.decision not in ("not comparable", "too early"):
+        return verdict.decision == "improved"
+    return not any(_related(pattern, verdict.change) for pattern in patterns)
 
 
 def _act(merchant: Year, here: World, seen: Cube, way: Way, state: Any) -> None:
@@ -128,12 +136,16 @@ def _act(merchant: Year, here: World, seen: Cube, way: Way, state: Any) -> None:
 
 def _taken(pattern: Pattern, change: Change) -> bool:
     """Whether a change of the log is about this pattern: still under review, or it has not helped."""
-    nested = pattern.slice.contains(change.scope) or change.scope.contains(pattern.slice)
-    related = pattern.metric == change.metric or {pattern.metric, change.metric} <= set(UPSTREAM)
     if change.decided_on is None:
         same = pattern.metric == change.metric and pattern.slice.overlaps(change.scope)
-        return same or (nested and related)
+        return same or _related(pattern, change)
     return change.verdict != "improved" and (pattern.metric, pattern.slice) == (change.metric, change.scope)
+
+
+def _related(pattern: Pattern, change: Change) -> bool:
+    """Whether a pattern can be another view of what a change is about."""
+    nested = pattern.slice.contains(change.scope) or change.scope.contains(pattern.slice)
+    return nested and (pattern.metric == change.metric or {pattern.metric, change.metric} <= set(UPSTREAM))
 
 
 def _cause(here: World, seen: Cube, pattern: Pattern, looked: dict[str, list[Cause]]) -> Cause | None:
