@@ -1,17 +1,16 @@
-"""The chart and section of the ledger: what all changes together have saved, week by week."""
+"""The chart of the ledger: what all changes together have saved, week by week."""
 
 from __future__ import annotations
 
 import matplotlib as mpl
-from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 
 from closeloop import words
 from closeloop.charts.drawing import BLUE, SOFT, STYLE, WIDTH
-from closeloop.model import Ledger, Saving
-from closeloop.pictures import Drawing, Shown, shown
+from closeloop.model import Saving
+from closeloop.pictures import Drawing
 
 HEIGHT = 2.4
 
@@ -40,28 +39,7 @@ def _draw(axes: Axes, saving: Saving) -> None:
     axes.set_title(words.shortened(f"Saved so far: {saving.unit}", 60))
 
 
-def chart(saving: Saving) -> Shown:
-    """Show the savings of one metric, with a text alternative."""
+def saved_alt(saving: Saving) -> str:
+    """Say in words what the chart shows."""
     total = words.avoided(saving.so_far, saving.unit)
-    return shown(saved(saving), f"Saved so far, week by week: {total} by the last week.")
-
-
-class Section:
-    """The ledger as a piece of a page or notebook."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        said = Markup("").join(Markup("<li>{}</li>").format(text) for text in ledger.sentences)
-        drawn = Markup("").join(Markup(chart(s).__html__()) for s in ledger.savings if s.history)
-        head = Markup('<section class="closeloop ledger" aria-labelledby="ledger"><h2 id="ledger">{}</h2>')
-        self._html = head.format(escape("What all changes together save")) + Markup("<ul>{}</ul>{}</section>").format(
-            said, drawn
-        )
-
-    def __repr__(self) -> str:
-        return "ledger"  # the same in every run, as a notebook keeps it
-
-    def __html__(self) -> str:
-        return str(self._html)
-
-    def _repr_html_(self) -> str:
-        return str(self._html)
+    return f"{words.label(saving.metric)}, saved so far, week by week: {total} by the last week."

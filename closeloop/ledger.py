@@ -1,7 +1,8 @@
 """Verdicts + facts -> the ledger: what all changes together spare, each case counted once.
 
 All reviewed changes are added, also those without a clear effect: the winners alone are the lucky ones and exaggerate
-(Gelman and Carlin 2014, Perspectives on Psychological Science 9:641). Each effect is drawn from its interval.
+(Gelman and Carlin 2014, Perspectives on Psychological Science 9:641). What each spares a week is drawn from its
+interval.
 
 Effects multiply: where the scopes of several changes overlap, y cases seen stand for y * exp(-sum of the log ratios)
 without them, so that nothing is spared twice. The intervals come from 4,000 draws with a fixed seed.
@@ -13,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import groupby
-from math import log1p
 from typing import Any, NamedTuple
 
 import duckdb
@@ -64,7 +64,7 @@ def build(
     A change that was closed as anything but improved counts until that day, as it does not stay.
     """
     today = cube.week + timedelta(days=6)
-    counted = [v for v in verdicts if v.decision in REVIEWED and v.effect is not None]
+    counted = [v for v in verdicts if v.decision in REVIEWED and v.avoided is not None]
     counted.sort(key=lambda v: (v.change.metric, v.change.shipped_on, v.change.id))
     groups = groupby(counted, key=lambda v: v.change.metric)
     savings = tuple(_saving(con, cube, tuple(group), today) for _, group in groups)
@@ -102,9 +102,9 @@ def _at_work(change: Change, end: date) -> bool:
 def _saving(con: duckdb.DuckDBPyConnection, cube: Cube, verdicts: tuple[Verdict, ...], today: date) -> Saving:
     metric = metric_of(con, verdicts[0].change)
     until = min(final_until(cube, metric), today + timedelta(days=1))
+    seen = _seen(con, metric, [v.change for v in verdicts], until)
     rng = np.random.default_rng(SEED)
-    effects = tuple(_effect(rng, verdict, until) for verdict in verdicts)
-    seen = _seen(con, metric, effects, until)
+    effects = tuple(_effect(rng, v, until, _weekly(seen, f"c{i}", v.change, until)) for i, v in enumerate(verdicts))
     alone = {e.change.id: _twins(e, effects) for e in effects}
     day_by_day = _spared(seen, effects, alone)
     recent = [v for day, v in day_by_day.items() if day >= until - timedelta(days=RECENT)]
@@ -117,19 +117,27 @@ def _saving(con: duckdb.DuckDBPyConnection, cube: Cube, verdicts: tuple[Verdict,
     )  # fmt: skip
 
 
-def _effect(rng: np.random.Generator, verdict: Verdict, until: date) -> Effect:
-    assert verdict.effect is not None
-    change, faded = verdict.change, verdict.faded
-    first = _draws(rng, verdict.effect)
-    later = _draws(rng, faded.effect) if faded else first
+def _weekly(seen: pd.DataFrame, flag: str, change: Change, until: date) -> float:
+    """Cases seen a week in the scope of a change since it settled."""
+    start = settled(change)
+    since = seen[seen[flag] & (seen["day"] >= pd.Timestamp(start))]
+    return float(since["x"].sum()) * 7 / max(1, (until - start).days)
+
+
+def _effect(rng: np.random.Generator, verdict: Verdict, until: date, weekly: float) -> Effect:
+    change, faded, spared = verdict.change, verdict.faded, verdict.avoided
+    assert spared is not None
+    first = -np.log1p(np.maximum(_draws(rng, spared) / max(weekly, 1e-9), -0.999))
+    later = np.log1p(np.maximum(_draws(rng, faded.effect), -0.999)) if faded else first
     leaves = change.decided_on if change.decided_on and change.verdict in ENDS else until
     return Effect(change, first, later, settled(change), faded.since if faded else date.max, min(leaves, until))
 
 
-def _draws(rng: np.random.Generator, effect: Estimate) -> Array:
-    """Draw log ratios from an effect and its interval."""
-    low, mean, high = (log1p(max(value, -0.999)) for value in (effect.low, effect.value, effect.high))
-    return rng.normal(mean, (high - low) / 3.92, DRAWS)
+def _draws(rng: np.random.Generator, estimate: Estimate) -> Array:
+    """Draw from an estimate whose interval may reach farther to one side than to the other."""
+    normal = rng.normal(size=DRAWS) / 1.96
+    below, above = estimate.value - estimate.low, estimate.high - estimate.value
+    return estimate.value + np.where(normal < 0, below, above) * normal
 
 
 def _twins(effect: Effect, effects: Sequence[Effect]) -> frozenset[str]:
@@ -139,15 +147,18 @@ def _twins(effect: Effect, effects: Sequence[Effect]) -> frozenset[str]:
     return frozenset(name for name in near if rank[name] < rank[effect.change.id])
 
 
-def _seen(con: duckdb.DuckDBPyConnection, metric: Metric, effects: Sequence[Effect], until: date) -> pd.DataFrame:
-    """Cases by day and by the scopes that they are in: columns day, x and one flag for each change."""
-    values: dict[str, Any] = {"start": min(e.start for e in effects), "until": until}
+def _seen(con: duckdb.DuckDBPyConnection, metric: Metric, made: Sequence[Change], until: date) -> pd.DataFrame:
+    """Cases by day and by the scopes that they are in: columns day, x and one flag for each change.
+
+    Half a case is spread over all rows, so that a change which left none is still one that spared some.
+    """
+    values: dict[str, Any] = {"start": min(settled(change) for change in made), "until": until}
     flags: list[str] = []
-    for i, effect in enumerate(effects):
-        parts = [f"{dim} = $v{i}_{j}" for j, (dim, _) in enumerate(effect.change.scope.where)]
-        values |= {f"v{i}_{j}": value for j, (_, value) in enumerate(effect.change.scope.where)}
+    for i, change in enumerate(made):
+        parts = [f"{dim} = $v{i}_{j}" for j, (dim, _) in enumerate(change.scope.where)]
+        values |= {f"v{i}_{j}": value for j, (_, value) in enumerate(change.scope.where)}
         flags.append(f"coalesce({' AND '.join(parts) or 'true'}, false) AS c{i}")
-    return con.execute(
+    found = con.execute(
         f"""
         SELECT {metric.at}::DATE AS day, {", ".join(flags)}, sum(({metric.bad})::DOUBLE) AS x
         FROM {metric.view} WHERE ({metric.rows}) AND {metric.at}::DATE >= $start AND {metric.at}::DATE < $until
@@ -155,6 +166,7 @@ def _seen(con: duckdb.DuckDBPyConnection, metric: Metric, effects: Sequence[Effe
         """,
         values,
     ).df()
+    return found.assign(x=found["x"] + 0.5 / max(1, len(found)))
 
 
 def _spared(seen: pd.DataFrame, effects: Sequence[Effect], alone: dict[str, frozenset[str]]) -> dict[date, Array]:

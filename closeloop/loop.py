@@ -194,8 +194,8 @@ class Loop(Explorable):
 
     @cached_property
     def verified(self) -> Findings:
-        """The same with a verdict on each change that has shipped."""
-        return replace(self.explained, verdicts=self.verdicts)
+        """The same with a verdict on each change that has shipped, and what all of them save together."""
+        return replace(self.explained, verdicts=self.verdicts, ledger=self.ledger)
 
     @cached_property
     def findings(self) -> Findings:

@@ -49,9 +49,11 @@ def change(name: str, scope: str, shipped: date = SHIPPED, **more: object) -> Ch
 
 
 def verdict(entry: Change, effect: float = -0.2, sure: float = 0.01, **more: object) -> Verdict:
+    """What 160 seen a day stand for, if the effect is this one."""
+    spared = Estimate(*(7 * 2 * CASES * (1 / (1 + e) - 1) for e in (effect, effect + sure, effect - sure)))
     told = Verdict(
         change=entry, decision="improved", method="", before=0.1, after=0.08,
-        effect=Estimate(effect, effect - sure, effect + sure), avoided=None, unit="orders", p=0.01, weeks_after=8,
+        effect=Estimate(effect, effect - sure, effect + sure), avoided=spared, unit="orders", p=0.01, weeks_after=8,
         sentence="", next_step="",
     )  # fmt: skip
     return replace(told, **more)  # type: ignore[arg-type]
@@ -66,6 +68,18 @@ def test_one_change_spares_what_would_have_come(con: duckdb.DuckDBPyConnection, 
     assert found.weekly.low == pytest.approx(7 * 160 * (1 / 0.81 - 1), rel=0.03)
     assert found.history[-1].value == pytest.approx(found.so_far.value)
     assert [p.value for p in found.history] == sorted(p.value for p in found.history)
+
+
+def test_a_change_that_left_no_case_spares_those_that_would_have_come(
+    con: duckdb.DuckDBPyConnection, cube: Cube
+) -> None:
+    con.execute("UPDATE order_facts SET label_at = label_due_at WHERE label_due_at >= DATE '2026-09-28'")
+    entry = change("C1", "channel = web")
+    told = verdict(entry, avoided=Estimate(280.0, 250.0, 300.0))
+    found = ledger.build(con, cube, [entry], [told]).savings[0]
+    assert found.weekly.value == pytest.approx(280, rel=0.01)
+    assert found.weekly.low == pytest.approx(250, rel=0.02)
+    assert found.weekly.high == pytest.approx(300, rel=0.02)
 
 
 def test_overlapping_scopes_are_counted_as_one_product(con: duckdb.DuckDBPyConnection, cube: Cube) -> None:
@@ -120,9 +134,9 @@ def test_the_ledger_is_the_same_twice_and_is_drawn(con: duckdb.DuckDBPyConnectio
     entry = change("C1", "channel = web")
     first, second = (ledger.build(con, cube, [entry], [verdict(entry, sure=0.1)]) for _ in range(2))
     assert first == second
-    html = charts_ledger.Section(first)._repr_html_()
-    assert html.count("<svg") == 1
-    assert "Saved so far" in html
+    drawing = charts_ledger.saved(first.savings[0])
+    assert len(drawing.rows) == len(first.savings[0].history) > 0
+    assert "Saved so far" in drawing.figure.axes[0].get_title(loc="left")
 
 
 def test_the_demo_has_a_ledger(demo: Loop) -> None:

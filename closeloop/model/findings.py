@@ -8,6 +8,7 @@ from datetime import date
 from closeloop.model.alarm import Alarm
 from closeloop.model.cause import Cause
 from closeloop.model.change import Change, Verdict
+from closeloop.model.ledger import Ledger
 from closeloop.model.metric import Kpi
 from closeloop.model.pattern import Pattern
 
@@ -80,6 +81,7 @@ class Findings:
     glossary: tuple[tuple[str, str], ...] = field(default=())
     alarms: tuple[Alarm, ...] = field(default=())
     currency: str = "USD"
+    ledger: Ledger | None = None
 
     @property
     def iso_week(self) -> str:

@@ -26,6 +26,7 @@ SECTIONS = (
     sections.scorecard,
     sections.patterns,
     sections.changes,
+    sections.ledger,
     sections.upcoming,
     sections.quality,
     sections.glossary,
@@ -78,7 +79,8 @@ def save(outbox: Path, letters_: Sequence[Letter]) -> list[Path]:
 def view(learned: Findings, slices: tuple[Slice, ...]) -> Findings:
     """Leave in the findings what overlaps one of the slices; without slices, everything.
 
-    The headline numbers stay those of the whole merchant, for they are what a slice is held against.
+    The headline numbers stay those of the whole merchant, for they are what a slice is held against. The ledger
+    cannot be split, and is left out.
     """
     if not slices:
         return learned
@@ -92,6 +94,7 @@ def view(learned: Findings, slices: tuple[Slice, ...]) -> Findings:
         resolved=tuple(p for p in learned.resolved if _concerns(p.slice, slices)),
         causes=tuple(c for c in learned.causes if c.pattern in named),
         verdicts=verdicts,
+        ledger=None,
         alarms=tuple(a for a in learned.alarms if _concerns(a.scope, slices)),
         upcoming=tuple(c for c in learned.upcoming if _concerns(c.scope, slices)),
         decisions=tuple(text for text in learned.decisions if text.partition(":")[0] in named),

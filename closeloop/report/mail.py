@@ -194,6 +194,7 @@ def _said(findings: Findings, identity: str, attached: bool) -> dict[str, object
         "more": f"{words.plural(rest, 'more pattern')} on the page." if rest > 0 else "",
         "resolved": [_pattern(pattern) for pattern in findings.resolved[:MOST_PATTERNS]],
         "verdicts": [_verdict(verdict) for verdict in findings.verdicts[:MOST_VERDICTS]],
+        "ledger": [lines(sentence) for sentence in findings.ledger.sentences] if findings.ledger else [],
         "pattern_chart": _pattern_picture(findings, identity),
         "verdict_chart": _verdict_picture(findings, identity),
         "closing": _closing(findings, attached),

@@ -13,8 +13,9 @@ from jinja2 import Environment
 from closeloop import words
 from closeloop.charts import Shown, before_after, control_chart, milestone_split, shown, sparkline
 from closeloop.charts import ranking as ranking_chart
-from closeloop.model import Cause, Estimate, Findings, Kpi, Pattern, Status, Verdict
-from closeloop.report.wording import environment, together
+from closeloop.charts_ledger import saved, saved_alt
+from closeloop.model import Cause, Findings, Kpi, Pattern, Status, Verdict
+from closeloop.report.wording import environment
 
 STATUSES: tuple[tuple[Status, str], ...] = (
     ("new", "New"),
@@ -85,7 +86,13 @@ def changes(findings: Findings) -> Section:
     known = {p.id: p for p in (*findings.patterns, *findings.resolved)}
     open_or_new = [v for v in findings.verdicts if _closed_since(v, findings.week, STORY_WEEKS)]
     stories = [(v, known.get(v.change.pattern), _verdict_chart(v)) for v in open_or_new]
-    return _section("changes", findings, stories=stories, ledger=ledger(findings.verdicts), closed=closed(findings))
+    return _section("changes", findings, stories=stories, closed=closed(findings))
+
+
+def ledger(findings: Findings) -> Section:
+    """Show what all changes together spare, each case counted once, and the pace of the loop."""
+    savings = () if findings.ledger is None else findings.ledger.savings
+    return _section("ledger", findings, drawn=[shown(saved(s), saved_alt(s)) for s in savings if s.history])
 
 
 def upcoming(findings: Findings) -> Section:
@@ -119,18 +126,6 @@ def _closed_since(verdict: Verdict, week: date, weeks: int) -> bool:
     """Whether a change is open still, or was closed at most so many weeks before."""
     closed_on = verdict.change.decided_on
     return closed_on is None or closed_on > week - timedelta(weeks=weeks)
-
-
-def ledger(verdicts: Sequence[Verdict]) -> list[tuple[str, int, Estimate]]:
-    """Add up, unit by unit, what all comparable changes spare each week: (unit, changes, sum).
-
-    All of them are added, not only those that worked: the winners alone would exaggerate.
-    """
-    by_unit: dict[str, list[Estimate]] = defaultdict(list)
-    for verdict in verdicts:
-        if verdict.avoided is not None and verdict.decision != "not comparable":
-            by_unit[verdict.unit].append(verdict.avoided)
-    return [(unit, len(parts), together(tuple(parts))) for unit, parts in sorted(by_unit.items())]
 
 
 def pattern_alt(pattern: Pattern) -> str:

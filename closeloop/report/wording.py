@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from closeloop import words
-from closeloop.model import CHANGE_KINDS, Cause, Estimate, Kpi, Point
+from closeloop.model import CHANGE_KINDS, Cause, Kpi, Point
 
 TEMPLATES = Path(__file__).parent / "template"
 DECISIONS = {
@@ -69,14 +69,6 @@ def began(cause: Cause) -> str:
 def once_in(p: float) -> str:
     """How rarely chance alone would do this: `once in 2,000 weeks`."""
     return "less than once in 10,000 weeks" if p < 1e-4 else f"once in {words.number(round(1 / p), 0)} weeks"
-
-
-def together(estimates: tuple[Estimate, ...]) -> Estimate:
-    """Add independent estimates: values add up, and the squares of the half-intervals do."""
-    value = sum(e.value for e in estimates)
-    below = sum((e.value - e.low) ** 2 for e in estimates) ** 0.5
-    above = sum((e.high - e.value) ** 2 for e in estimates) ** 0.5
-    return Estimate(value, value - below, value + above)
 
 
 FILTERS: dict[str, Any] = {

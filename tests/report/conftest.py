@@ -13,7 +13,7 @@ from closeloop.report import page, sections
 from .findings_sample import SAMPLE
 
 SECTIONS = (
-    "bottom_line", "decisions", "scorecard", "patterns", "changes", "upcoming", "quality", "glossary",
+    "bottom_line", "decisions", "scorecard", "patterns", "changes", "ledger", "upcoming", "quality", "glossary",
     "provenance",
 )  # fmt: skip
 

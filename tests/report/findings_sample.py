@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from datetime import date, timedelta
 
+from closeloop import ledger
 from closeloop.model import (
     Alarm,
     Cause,
@@ -15,11 +16,13 @@ from closeloop.model import (
     Evidence,
     Findings,
     Kpi,
+    Ledger,
     Pattern,
     Point,
     Provenance,
     Quality,
     Quarantine,
+    Saving,
     Slice,
     Stage,
     TableCount,
@@ -338,7 +341,25 @@ on_time = Kpi(
     "normal",
     "92.9 % of the parcels that fell due came on time, as usual.",
 )
+saving = Saving(
+    metric="ready_to_label",
+    unit="orders waiting over a working day",
+    changes=("C1",),
+    weekly=Estimate(37.0, 29.0, 45.0),
+    so_far=Estimate(262.0, 205.0, 318.0),
+    faded=(),
+    shared=(),
+    history=tuple(
+        Point(WEEK - timedelta(weeks=6 - i), 37.0 * i, 29.0 * i, 45.0 * i, 0.0) for i in range(1, 7)
+    ),
+)  # fmt: skip
+together = Ledger(
+    WEEK + timedelta(days=6), (saving,), gaps_closed=1, pace=8.7, weeks=9, weeks_in_a_row=4, due=("C2",), sentences=()
+)
+together = replace(together, sentences=ledger.sentences(together))
+
 SAMPLE = Findings(
+    ledger=together,
     merchant="Juniper & Pine Outfitters",
     week=WEEK,
     bottom_line=(
@@ -429,6 +450,7 @@ def spoiled(record=SAMPLE):
         merchant="Juniper" + EVIL,
         bottom_line=(EVIL,),
         decisions=(EVIL,),
+        ledger=replace(together, sentences=(EVIL,), savings=(replace(saving, metric=EVIL, unit="late" + EVIL),)),
         glossary=((EVIL, EVIL),),
         kpis=tuple(replace(k, label=EVIL, sentence=EVIL) for k in record.kpis),
         patterns=tuple(
@@ -491,6 +513,7 @@ NOTHING = replace(
     resolved=(),
     causes=(),
     verdicts=(),
+    ledger=None,
     upcoming=(),
     decisions=(),
     alarms=(),

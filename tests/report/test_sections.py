@@ -8,7 +8,7 @@ import pytest
 
 from closeloop import words
 from closeloop.model import Estimate, Slice
-from closeloop.report import sections
+from closeloop.report import mail, sections
 
 from .conftest import SECTIONS, section
 from .findings_sample import EVIL, HOSTILE, NOTHING, SAMPLE, lane, portal_verdict
@@ -190,12 +190,20 @@ def test_money_is_told_in_the_currency_of_the_findings():
     assert "+$1,012 above the reference price" in sections.patterns(SAMPLE).html
 
 
-def test_the_ledger_adds_all_comparable_changes_not_only_the_winners():
-    loser = replace(portal_verdict, decision="worsened", avoided=Estimate(-7.0, -13.0, -1.0))
-    unclear = replace(portal_verdict, decision="not comparable", avoided=Estimate(900.0, 800.0, 1000.0))
-    [(unit, count, total)] = sections.ledger([portal_verdict, loser, unclear])
-    assert (unit, count, total.value) == (portal_verdict.unit, 2, 30.0)
-    assert (total.low, total.high) == (30.0 - 10.0, 30.0 + 10.0)  # half-intervals 8 and 6: 8² + 6² = 10²
+def test_page_and_both_parts_of_the_mail_tell_the_same_ledger():
+    page = read(section("ledger", SAMPLE))
+    message = mail.preview(SAMPLE, None)
+    parts = [message.get_body((kind,)).get_content() for kind in ("plain", "html")]
+    for sentence in SAMPLE.ledger.sentences:
+        assert " ".join(sentence.split()) in page
+        assert all(" ".join(sentence.split()) in " ".join(html_text.unescape(part).split()) for part in parts)
+    assert "37 orders waiting over a working day (95 % interval 29 to 45) spared a week now" in page
+    assert "1 gap closed in 9 weeks; 50 a year would be 8.7 by now" in page
+    assert section("ledger", SAMPLE).html.count("<svg") == 1
+
+
+def test_a_part_of_the_findings_has_no_ledger_of_its_own():
+    assert "for the whole merchant only" in section("ledger", replace(SAMPLE, ledger=None)).html
 
 
 def test_rows_read_used_and_set_aside_are_shown_with_an_example():
