@@ -1,9 +1,13 @@
 """Export and import: what is shown, what is refused whole, and what each faulty place is called."""
 
+import re
 from datetime import date
 from pathlib import Path
 
+import mistune
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from closeloop import changes
 
@@ -145,6 +149,24 @@ def test_a_file_that_cannot_be_imported_is_named(log: Path, name: str, content: 
         log.with_name(name).write_bytes(content)
     with pytest.raises(ValueError, match=said):
         changes.merge(log, log.with_name(name), BY)
+
+
+HARMFUL = st.text(st.sampled_from("<>&[]()!#\\_*`;ltgamp91 \nNo response"), min_size=1, max_size=40)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=HARMFUL.filter(lambda text: text.strip()))
+def test_no_text_of_a_form_is_markup_and_all_come_back(tmp_path: Path, text: str) -> None:
+    """The round trip of any text, and the HTML that a Markdown reader makes of it: no tag or link of its own."""
+    cells = {**CELLS, "change_shipped": f"{text}<script>alert(1)</script>[x](javascript:alert(1))", "notes": text}
+    log = tmp_path / f"{abs(hash(text))}.csv"
+    log.unlink(missing_ok=True)
+    changes.add(log, cells)
+    form = log.with_suffix(".md")
+    changes.export(log, form)
+    assert changes.preview(log, form, BY) == ()
+    html = mistune.html(form.read_text(encoding="utf-8"))
+    assert not re.search(r"<(?!/?(?:h[1-6]|p|em|strong|code|pre|ul|ol|li|br|hr|blockquote)\b)", str(html))
 
 
 def test_an_export_names_where_it_cannot_go(log: Path) -> None:

@@ -20,6 +20,10 @@ MARKUP = re.compile(rf"\\*(#|{EMPTY}$)")
 """A line that would be read as a heading or as no answer, so that it needs a backslash before it."""
 
 
+SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "[": "&#91;"}
+"""What begins a tag or a link, and how it is written so that a reader sees it and no browser obeys it."""
+
+
 def to_markdown(changes: Sequence[Change]) -> str:
     """Write changes as forms, one below the other."""
     return "\n\n".join([TITLE, *(_form(change) for change in changes)]) + "\n"
@@ -34,20 +38,34 @@ def rows_of(text: str) -> tuple[Row, ...]:
 
 
 def _form(change: Change) -> str:
-    title = f"## {shortened(f'{change.id}: {change.change_shipped}', 100)}"
+    title = f"## {_plain(shortened(f'{change.id}: {change.change_shipped}', 100))}"
     answers = (f"### {HEADINGS[name]}\n\n{_escaped(text)}" for name, text in cells_of(change).items())
     return "\n\n".join([title, *answers])
 
 
 def _escaped(text: str) -> str:
-    return "\n".join(f"\\{line}" if MARKUP.match(line) else line for line in text.split("\n")) if text else EMPTY
+    lines = _plain(text).split("\n")
+    return "\n".join(f"\\{line}" if MARKUP.match(line) else line for line in lines) if text else EMPTY
+
+
+def _plain(text: str) -> str:
+    """Write a text so that Markdown shows it and makes nothing of it."""
+    return text.translate(str.maketrans(SIGNS))
 
 
 def _unescaped(lines: Sequence[str]) -> str:
     text = clean("\n".join(lines))
     if text == EMPTY:
         return ""
-    return "\n".join(line[1:] if line.startswith("\\") and MARKUP.match(line) else line for line in text.split("\n"))
+    lines = (line[1:] if line.startswith("\\") and MARKUP.match(line) else line for line in text.split("\n"))
+    return _told("\n".join(lines))
+
+
+def _told(text: str) -> str:
+    """Undo `_plain`; what a person typed without it stays."""
+    for sign, written in reversed(SIGNS.items()):
+        text = text.replace(written, sign)
+    return text
 
 
 def _forms(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
