@@ -15,6 +15,7 @@ from closeloop.cube import Cube
 from closeloop.model import Change, Metric, Slice
 from closeloop.observed import TREATED, baseline_start, daily_sums, final_until, metric_of, settled
 from closeloop.stats.panel import BeforeAfter, before_after
+from closeloop.stats.percent import chance
 from closeloop.words import change as percent
 from closeloop.words import day, plural
 
@@ -113,7 +114,7 @@ def placebo(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, pull: Pu
     same = (found.effect.value < 0) == (pull == "better")
     yield Doubt(
         f"The placebo metric {metric.label}, which this change should leave alone, moved too"
-        f" ({percent(found.effect.value)}, p = {found.p:.2g}): something else changed here.",
+        f" ({percent(found.effect.value)}, {chance(found.p)}): something else changed here.",
         fatal=same and pull != "none" and found.p < SURE,
     )
 

@@ -7,8 +7,8 @@ from datetime import date, datetime
 
 from closeloop.metrics import METRICS
 from closeloop.model import Estimate, MetricKind, Pattern
+from closeloop.stats.percent import MINUS, SPACE, percent, signed
 
-MINUS, SPACE = "\u2212", "\u00a0"
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
 """Signs that name one currency to their readers; any other is told by its code, such as `CAD 8.40`."""
 
@@ -58,12 +58,12 @@ def number(value: float, digits: int | None = None) -> str:
 
 def share(value: float) -> str:
     """A fraction as a percentage with one decimal."""
-    return "no data" if math.isnan(value) else f"{number(100 * value, 1)}{SPACE}%"
+    return "no data" if math.isnan(value) else percent(value, 1)
 
 
 def change(value: float) -> str:
     """A relative change as a signed whole percentage: `−21 %`."""
-    return "no data" if math.isnan(value) else f"{_sign(value)}{number(100 * value, 0)}{SPACE}%"
+    return "no data" if math.isnan(value) else signed(value)
 
 
 def measured(value: float, unit: str) -> str:

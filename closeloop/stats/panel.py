@@ -149,7 +149,7 @@ def unanswered(blocks: Blocks, change: Change, before: int, after: int) -> Befor
     reason = (
         f"Only {before} whole {blocks.word}s before the change; at least {FEWEST_BEFORE} are needed."
         if short
-        else f"No whole {blocks.word} has passed since {change.shipped:%Y-%m-%d}."
+        else f"No whole {blocks.word} has passed since {change.shipped.day} {change.shipped:%b %Y}."
     )
     return BeforeAfter(
         effect=NOTHING,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from closeloop.stats.percent import chance, percent, signed, spread
+
 if TYPE_CHECKING:
     from closeloop.stats.panel import BeforeAfter
 
@@ -27,8 +29,8 @@ def main_sentence(result: BeforeAfter) -> str:
     """Effect, interval and p in one line."""
     effect = result.effect
     return (
-        f"{result.decision.capitalize()}: {effect.value:+.0%} ({effect.low:+.0%} to {effect.high:+.0%}) against what "
-        f"would have been, p = {result.p:.2g}, {result.blocks_before} {result.unit}s before "
+        f"{result.decision.capitalize()}: {spread(*effect)} against what would have been, "
+        f"{chance(result.p)}, {result.blocks_before} {result.unit}s before "
         f"and {result.blocks_after} after."
     )
 
@@ -37,14 +39,14 @@ def about_size(result: BeforeAfter) -> Iterator[str]:
     """Whether the size matters, and what a plain comparison would have said."""
     effect, worth = result.effect, result.worth
     if max(abs(effect.low), abs(effect.high)) < worth:
-        yield f"Any effect is smaller than the {worth:.0%} that would matter."
+        yield f"Any effect is smaller than the {percent(worth)} that would matter."
     elif result.decision == "no clear change":
-        yield f"Not shown, and not excluded: anything from {effect.low:+.0%} to {effect.high:+.0%}."
+        yield f"Not shown, and not excluded: anything from {signed(effect.low)} to {signed(effect.high)}."
     if abs(result.mix) >= 0.02:
-        yield f"The mix alone moved the plain figure by {result.mix:+.0%}; that is taken out."
+        yield f"The mix alone moved the plain figure by {signed(result.mix)}; that is taken out."
     if abs(np.log1p(max(result.naive, -0.99)) - result.log_ratio.value) > 0.05:
         yield (
-            f"A plain before/after comparison would have said {result.naive:+.0%}; what moved all units, trends, "
+            f"A plain before/after comparison would have said {signed(result.naive)}; what moved all units, trends, "
             "mix and the return from a bad spell are taken out."
         )
 
@@ -56,8 +58,8 @@ def about_lasting(result: BeforeAfter) -> Iterator[str]:
     found = result.checks.halves
     how = "It fades" if result.fades else "It is not the same throughout"
     yield (
-        f"{how}: {np.expm1(found.late):+.0%} ({np.expm1(found.late_low):+.0%} to {np.expm1(found.late_high):+.0%}) "
-        f"in the second half of the time since, p = {found.turn_p:.2g} against the first."
+        f"{how}: {spread(*np.expm1(found[:3]))} "
+        f"in the second half of the time since, {chance(found.turn_p)} against the first."
     )
 
 
@@ -66,7 +68,7 @@ def about_timing(result: BeforeAfter) -> Iterator[str]:
     if result.level < 0.049:
         yield f"Looks before the review date are paid for: p must come below {result.level:.2g} at this one."
     if result.decision == "too early" and result.review_date is not None:
-        yield f"The answer is due on {result.review_date:%Y-%m-%d}."
+        yield f"The answer is due on {result.review_date.day} {result.review_date:%b %Y}."
     if result.blocks_before < FEW_BLOCKS:
         yield f"Only {result.blocks_before} {result.unit}s before: the interval leans on the comparison units."
 
@@ -80,8 +82,8 @@ def about_comparison(result: BeforeAfter) -> Iterator[str]:
         return
     if checks.pretrend_p < 0.10:
         yield (
-            f"It was already moving by {checks.pretrend:+.1%} a {result.unit} before the change "
-            f"(p = {checks.pretrend_p:.2g})."
+            f"It was already moving by {signed(checks.pretrend, 1)} a {result.unit} before the change "
+            f"({chance(checks.pretrend_p)})."
         )
     if checks.placebo_p and min(checks.placebo_p) < CLEAR / len(checks.placebo_p):
         yield "The same test finds a change at an earlier date, when nothing was changed."
@@ -91,8 +93,8 @@ def about_comparison(result: BeforeAfter) -> Iterator[str]:
             f"Comparison units moved too ({moved} of {len(checks.control_z)} clearly): "
             f"the interval is {checks.widening:.2f} times as wide."
         )
-    low, high = checks.without_one
-    if high - low > 0.10:
-        yield f"It depends on the comparison: {np.expm1(low):+.0%} to {np.expm1(high):+.0%} as each unit is left out."
+    low, high = np.expm1(checks.without_one)
+    if np.log1p(high) - np.log1p(low) > 0.10:
+        yield f"It depends on the comparison: {signed(low)} to {signed(high)} as each unit is left out."
     if result.volume_jumps:
         yield f"Volume moved in {', '.join(result.volume_jumps)}: not a clean comparison."

@@ -28,6 +28,7 @@ from closeloop.stats.panel_model import (
     noise_kinds,
     treated_unit,
 )
+from closeloop.stats.percent import percent, signed
 
 LONGEST = 12  # blocks after the change that a review may wait for
 NOTABLE = 0.02  # kinds of noise with less weight are left out of the plan
@@ -58,13 +59,13 @@ class ReviewPlan:
         last = self.waits[-1]
         if self.proposed is None:
             return (
-                f"Within {last.blocks} {self.period}s this unit cannot show a change of {self.effect:+.0%} "
-                f"(chance {last.power:.0%}); it can show {last.detectable:+.0%}."
+                f"Within {last.blocks} {self.period}s this unit cannot show a change of {signed(self.effect)} "
+                f"(chance {percent(last.power)}); it can show {signed(last.detectable)}."
             )
         chosen = self.waits[self.proposed - 1]
         return (
-            f"Review after {self.proposed} {self.period}s: a change of {self.effect:+.0%} is then found with a "
-            f"chance of {chosen.power:.0%}."
+            f"Review after {self.proposed} {self.period}s: a change of {signed(self.effect)} is then found with a "
+            f"chance of {percent(chosen.power)}."
         )
 
     def to_frame(self) -> pd.DataFrame:

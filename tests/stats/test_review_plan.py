@@ -53,7 +53,7 @@ def test_waiting_and_volume_and_size_all_help():
 def test_a_segment_that_can_never_show_it_is_told_so():
     p = plan(parcels(2, 15), effect=-0.1)
     assert p.proposed is None
-    assert "cannot show a change of -10%" in p.sentence
+    assert "cannot show a change of −10\xa0%" in p.sentence
 
 
 def test_the_first_block_with_enough_power_is_proposed():
