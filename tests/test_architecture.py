@@ -15,7 +15,7 @@ ORDER = (
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
     "triggers", "coincidences", "comparisons", "clues", "mixes", "origins", "proposals", "causes",
     "changes", "observed", "doubts", "impact", "review", "ledger", "findings", "summary",
-    "pictures", "charts", "charts_ledger", "explorer", "simulate", "loop",
+    "pictures", "charts", "explorer", "simulate", "loop",
     "check", "workbench", "report", "cli_report", "cli_check", "cli_log", "cli_ask", "cli",
 )  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import duckdb
 import pytest
 
-from closeloop import charts_ledger, ledger
+from closeloop import charts, ledger
 from closeloop.cube import Cube
 from closeloop.loop import Loop
 from closeloop.model import Change, Estimate, Faded, Slice, Verdict
@@ -134,7 +134,7 @@ def test_the_ledger_is_the_same_twice_and_is_drawn(con: duckdb.DuckDBPyConnectio
     entry = change("C1", "channel = web")
     first, second = (ledger.build(con, cube, [entry], [verdict(entry, sure=0.1)]) for _ in range(2))
     assert first == second
-    drawing = charts_ledger.saved(first.savings[0])
+    drawing = charts.saved(first.savings[0])
     assert len(drawing.rows) == len(first.savings[0].history) > 0
     assert "Saved so far" in drawing.figure.axes[0].get_title(loc="left")
 

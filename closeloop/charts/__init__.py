@@ -1,6 +1,7 @@
 """Charts: one function for each, from a record to a drawing that page, mail and notebook can show."""
 
 from closeloop.charts.ranked import ranking
+from closeloop.charts.saved import saved, saved_alt
 from closeloop.charts.steps import milestone_split
 from closeloop.charts.weekly import before_after, control_chart, sparkline
 from closeloop.pictures import Drawing, Shown, png, shown
@@ -13,6 +14,8 @@ __all__ = [
     "milestone_split",
     "png",
     "ranking",
+    "saved",
+    "saved_alt",
     "shown",
     "sparkline",
 ]

@@ -11,9 +11,8 @@ from functools import cache
 from jinja2 import Environment
 
 from closeloop import words
-from closeloop.charts import Shown, before_after, control_chart, milestone_split, shown, sparkline
+from closeloop.charts import Shown, before_after, control_chart, milestone_split, saved, saved_alt, shown, sparkline
 from closeloop.charts import ranking as ranking_chart
-from closeloop.charts_ledger import saved, saved_alt
 from closeloop.model import Cause, Findings, Kpi, Pattern, Status, Verdict
 from closeloop.report.wording import environment
 
