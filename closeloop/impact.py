@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,11 +11,12 @@ import duckdb
 import pandas as pd
 
 from closeloop import crossed, metrics, patterns
+from closeloop.changes.marks import PICKED
 from closeloop.cube import Cube
 from closeloop.doubts import Doubt, Pull, began_within, elsewhere, placebo, receivers, spilled, test
 from closeloop.model import Change, Decision, Estimate, Faded, Metric, Point, Verdict
 from closeloop.observed import TREATED, baseline_start, daily_sums, final_until, metric_of, settled, shifting
-from closeloop.stats.panel import BeforeAfter, Interval
+from closeloop.stats.panel import ALPHA, BeforeAfter, Interval
 from closeloop.words import avoided, day, plural, relative, share
 
 CLAIMS = ("improved", "worsened")
@@ -98,12 +99,25 @@ def _tested(
 
 def _lowered(result: BeforeAfter, change: Change, doubts: Sequence[Doubt], mixed: str) -> BeforeAfter:
     """Add the doubts to the reasons, and take the claim away where it cannot stand beside them."""
+    picked = list(_picked(result, change))
     held = [f"The mix of {mixed.replace('_', ' ')} shifted, and is held fixed."] if mixed else []
-    reasons = (*result.reasons, *held, *(doubt.said for doubt in doubts))
-    fatal = any(doubt.fatal for doubt in doubts) or any(OVERLAP in flag for flag in change.flags)
+    reasons = (*result.reasons, *held, *(doubt.said for doubt in (*picked, *doubts)))
+    fatal = any(doubt.fatal for doubt in (*picked, *doubts)) or any(OVERLAP in flag for flag in change.flags)
     blind = any(doubt.blind for doubt in doubts) and result.decision != "too early"
     lost = blind or (fatal and result.decision in CLAIMS)
     return replace(result, reasons=reasons, decision="not comparable" if lost else result.decision)
+
+
+def _picked(result: BeforeAfter, change: Change) -> Iterator[Doubt]:
+    """Ask for more where the metric may have been picked by its result: the clearest of many is clear by luck."""
+    if result.decision in CLAIMS and any(PICKED in flag for flag in change.flags):
+        level, many = ALPHA / len(metrics.METRICS), len(metrics.METRICS)
+        enough = result.p < level
+        yield Doubt(
+            f"Picked among {many} metrics it must be that much clearer (p below {level:.1g} instead of {ALPHA:g}):"
+            f" {'it is' if enough else 'it is not, and is not claimed'}.",
+            fatal=not enough,
+        )
 
 
 def _doubt(cube: Cube, change: Change, daily: pd.DataFrame) -> str:

@@ -57,8 +57,8 @@ def _unescaped(lines: Sequence[str]) -> str:
     text = clean("\n".join(lines))
     if text == EMPTY:
         return ""
-    lines = (line[1:] if line.startswith("\\") and MARKUP.match(line) else line for line in text.split("\n"))
-    return _told("\n".join(lines))
+    bare = (line[1:] if line.startswith("\\") and MARKUP.match(line) else line for line in text.split("\n"))
+    return _told("\n".join(bare))
 
 
 def _told(text: str) -> str:

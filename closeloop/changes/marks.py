@@ -11,6 +11,9 @@ from closeloop.changes.rows import window_end
 from closeloop.model import Change
 from closeloop.words import day
 
+PICKED = "picked by its result"
+"""In the mark of a change whose metric may have been chosen once the numbers were in."""
+
 JUDGED_BY = ("metric", "scope", "comparison", "since", "settling_days", "review_date", "shipped_on")
 """Columns that decide how a change is judged; they are fixed once it has shipped."""
 
@@ -40,7 +43,7 @@ def _meets(first: Change, second: Change) -> bool:
 def _written_late(change: Change) -> list[str]:
     if change.written_on <= change.shipped_on:
         return []
-    return ["It was written down after it shipped, so the metric may have been picked by its result."]
+    return [f"It was written down after it shipped, so the metric may have been {PICKED}."]
 
 
 def _overlaps(change: Change, others: Sequence[Change]) -> list[str]:
@@ -67,6 +70,5 @@ def _amended_late(change: Change, amendments: Sequence[Amendment]) -> list[str]:
         if amendment.when >= known:
             late.insert(0, amendment)
     return [
-        f"Its {a.field} was amended on {day(a.when)}, after it shipped, so it may have been picked by its result."
-        for a in late
+        f"Its {a.field} was amended on {day(a.when)}, after it shipped, so it may have been {PICKED}." for a in late
     ]
