@@ -47,8 +47,8 @@ def shop(orders: Plan, late: Plan, seed: int = 3) -> duckdb.DuckDBPyConnection:
         """
         CREATE TABLE order_facts AS
         SELECT due AS label_due_at, label::TIMESTAMP AS label_at, NULL::TIMESTAMP AS cancelled_at,
-               channel, complexity, 'NV' AS warehouse, 'West' AS region, 'NV' AS state, 'Monday' AS weekday, 'before' AS cutoff,
-               NULL::VARCHAR AS campaign
+               channel, complexity, 'NV' AS warehouse, 'West' AS region, 'NV' AS state,
+               'Monday' AS weekday, 'before' AS cutoff, NULL::VARCHAR AS campaign
         FROM rows
         """
     )
