@@ -64,7 +64,7 @@ def build(
     A change that was closed as anything but improved counts until that day, as it does not stay.
     """
     today = cube.week + timedelta(days=6)
-    counted = [v for v in verdicts if v.decision in REVIEWED and v.avoided is not None]
+    counted = [v for v in verdicts if v.decision in REVIEWED and v.effect is not None]
     counted.sort(key=lambda v: (v.change.metric, v.change.shipped_on, v.change.id))
     groups = groupby(counted, key=lambda v: v.change.metric)
     savings = tuple(_saving(con, cube, tuple(group), today) for _, group in groups)
@@ -125,12 +125,23 @@ def _weekly(seen: pd.DataFrame, flag: str, change: Change, until: date) -> float
 
 
 def _effect(rng: np.random.Generator, verdict: Verdict, until: date, weekly: float) -> Effect:
-    change, faded, spared = verdict.change, verdict.faded, verdict.avoided
-    assert spared is not None
-    first = -np.log1p(np.maximum(_draws(rng, spared) / max(weekly, 1e-9), -0.999))
-    later = np.log1p(np.maximum(_draws(rng, faded.effect), -0.999)) if faded else first
+    change, faded = verdict.change, verdict.faded
+    first = _ratios(rng, verdict, weekly)
+    later = _logs(rng, faded.effect) if faded else first
     leaves = change.decided_on if change.decided_on and change.verdict in ENDS else until
     return Effect(change, first, later, settled(change), faded.since if faded else date.max, min(leaves, until))
+
+
+def _ratios(rng: np.random.Generator, verdict: Verdict, weekly: float) -> Array:
+    """Draw log ratios from what a change spares a week, or from its effect where only that is remembered."""
+    if verdict.avoided is None:
+        assert verdict.effect is not None
+        return _logs(rng, verdict.effect)
+    return -np.log1p(np.maximum(_draws(rng, verdict.avoided) / max(weekly, 1e-9), -0.999))
+
+
+def _logs(rng: np.random.Generator, effect: Estimate) -> Array:
+    return np.log1p(np.maximum(_draws(rng, effect), -0.999))
 
 
 def _draws(rng: np.random.Generator, estimate: Estimate) -> Array:
