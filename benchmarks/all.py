@@ -44,7 +44,7 @@ SUITE: dict[str, Bench] = {
     "patterns": Bench("patterns/run.py", "--merchants 40 --seed 5000", "--merchants 1 --seed 1000 --orders 300"),
     "report": Bench("report/run.py", "--orders 300 --rounds 2", "--weeks 14 --orders 40 --rounds 1"),
     "page": Bench("page/run.py", "--weeks 40 --orders 5000", "--weeks 14 --orders 40"),
-    "endurance": Bench("endurance/run.py", "--orders 150 --every 13 --whole", "--orders 40 --weeks 2"),
+    "endurance": Bench("endurance/run.py", "--orders 150 --every 13 --whole", "--orders 40 --weeks 4 --every 3"),
     "loop": Bench(
         "loop/run.py",
         "--merchants 100 --seed 30000 --to .closeloop/loop.jsonl",

@@ -24,7 +24,7 @@ FILES = {
 }
 """Each export by its name in the source, and the day on which a row came to be known."""
 
-SCOPES = ("channel = amazon", "channel = ebay", "warehouse = NV", "region = Pacific", "channel = walmart")
+SCOPES = tuple(f"channel = {name}" for name in ("amazon", "ebay", "web", "walmart", "wholesale portal"))
 
 
 def write(folder: Path, orders: float, seed: int) -> None:
