@@ -63,7 +63,7 @@ FACTS = (
          ("warehouse", "carrier", "channel"), "The share of labels made after three in the afternoon"),
     Fact("heavy parcels", "parcel_facts", "label_at", "count(*) FILTER (weight_band IN ('5-10 lb', '10+ lb'))",
          "count(*)", True, ("service", "carrier", "warehouse"), "The share of parcels over 5 lb"),
-    Fact("share of parcels", "parcel_facts", "coalesce(label_at, handed_over_at)", "count(*) FILTER ({where})",
+    Fact("share of parcels", "parcel_facts", "sent_at", "count(*) FILTER ({where})",
          "count(*)", True, ("carrier", "service"), "Its part of all parcels", inside=True),
     Fact("promise", "order_facts", "ordered_at", "sum(promised_date - ordered_at::DATE)", "count(promised_date)",
          False, ("channel", "region", "state"), "The promised time in days"),

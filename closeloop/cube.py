@@ -20,12 +20,15 @@ from closeloop.cells import Cells, Floats
 from closeloop.engines import Engine
 from closeloop.metrics import WEEKLY
 from closeloop.model import Metric, Slice
+from closeloop.tables import TABLES
 
 FINE = {"state", "weekday"}
 """Dimensions looked at alone: crossed, their cells are too thin, and regions are crossed instead."""
 
 NESTED = {("carrier", "service"), ("sku", "category")}
 """Pairs of which one says the other."""
+
+CANONICAL = frozenset(table.name for table in TABLES)
 
 MIN_TOTAL = 30
 """Below this denominator a week of the whole merchant is too thin to start a series."""
@@ -135,7 +138,7 @@ def _lacks(engine: Engine, metrics: tuple[Metric, ...]) -> dict[Metric, str]:
     empty: dict[str, bool] = {}
     for need in dict.fromkeys(need for metric in metrics for need in metric.needs):
         table, column = need.split(".")
-        name = table if table.endswith("_facts") else f"{table}_known"
+        name = f"{table}_known" if table in CANONICAL else table
         empty[need] = engine.frame(f"SELECT 1 AS one FROM {name} WHERE {column} IS NOT NULL LIMIT 1").empty
     return {metric: next((need for need in metric.needs if empty[need]), "") for metric in metrics}
 

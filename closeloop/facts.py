@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -83,6 +83,7 @@ def build(
     engine.pack(FEW_KINDS)
     engine.keep("vocabulary", _sql("vocabulary"))
     engine.view("named_events", _sql("named_events"))
+    engine.view("named_returns", _sql("named_returns"))
     found: set[str] = set()
     for name in (*FACTS, *VIEWS):
         query = _sql(name)
@@ -111,21 +112,35 @@ def _load(engine: Engine, source: Source, as_of: datetime) -> None:
         text = (resources.files("closeloop.sql") / f"{name}.csv").read_text(encoding="utf-8")
         engine.load(name, pd.DataFrame(csv.DictReader(text.splitlines()), dtype="str"))
     engine.load("words", _vocabulary(source))
+    engine.load("reasons", _reasons(source))
     classes = {"class": list(SERVICE_CLASSES), "speed": range(len(SERVICE_CLASSES))}
     engine.load("speeds", pd.DataFrame(classes))
 
 
 def _vocabulary(source: Source) -> pd.DataFrame:
-    """Read what each code means, once. Raises ValueError where two systems' files do not agree on a code."""
-    names = ("code", "status", "exception_category", "origin")
-    meaning: dict[str, dict[str, str]] = {}
-    for path in source.vocabularies:
-        for row in csv.DictReader(Path(path).read_text(encoding="utf-8").splitlines()):
-            told = {name: row[name] for name in names}
-            if meaning.setdefault(row["code"], told) != told:
-                raise ValueError(f"{path}: {row['code']!r} means something else in another vocabulary of this source")
-    frame = pd.DataFrame(list(meaning.values()), columns=list(names), dtype="str")
+    """Read what each tracking code means, once."""
+    frame = _meanings(source.vocabularies, ("code", "status", "exception_category", "origin"), str)
     return frame.where(frame != "")
+
+
+def _reasons(source: Source) -> pd.DataFrame:
+    """Read the class of each return reason, written in small letters and with hyphens, and whose it usually is."""
+    return _meanings(source.reason_lists, ("code", "status", "origin"), _hyphened).rename(columns={"status": "class"})
+
+
+def _hyphened(code: str) -> str:
+    return code.strip().lower().replace("_", "-").replace(" ", "-")
+
+
+def _meanings(paths: Sequence[str], names: tuple[str, ...], spelled: Callable[[str], str]) -> pd.DataFrame:
+    """Read lists of codes. Raises ValueError where two systems' files do not agree on a code."""
+    meaning: dict[str, dict[str, str]] = {}
+    for path in paths:
+        for row in csv.DictReader(Path(path).read_text(encoding="utf-8").splitlines()):
+            told = {name: row[name] for name in names} | {"code": spelled(row["code"])}
+            if meaning.setdefault(told["code"], told) != told:
+                raise ValueError(f"{path}: {row['code']!r} means something else in another vocabulary of this source")
+    return pd.DataFrame(list(meaning.values()), columns=list(names), dtype="str")
 
 
 def _sql(name: str) -> str:
@@ -137,7 +152,7 @@ def _base_end(engine: Engine) -> datetime:
     found = engine.frame(
         f"""
         WITH weeks AS (
-            SELECT CAST(date_trunc('week', coalesce(label_at, handed_over_at)) AS DATE) AS week, count(*) AS n
+            SELECT CAST(date_trunc('week', sent_at) AS DATE) AS week, count(*) AS n
             FROM parcel_facts GROUP BY 1
         )
         SELECT coalesce(min(CASE WHEN n >= {BASE_PARCELS} THEN week END), min(week)) AS week

@@ -267,7 +267,7 @@ def open_week(source_folder: str, week: str = "", data: str = "", out: str = "")
 
 def _run_key(merchant: source.Source, log: Path) -> str:
     """Name a run by what can change its result beside the data: the code, the settings, the log, the words."""
-    words = [Path(vocabulary) for vocabulary in merchant.vocabularies]
+    words = [Path(name) for name in (*merchant.vocabularies, *merchant.reason_lists)]
     past = log.with_name("improvement_log.history.csv")
     files = [path for path in (log.with_name("source.yml"), log, past, *words) if path.is_file()]
     return project.digest(*files)[:8] + project.code_digest()[:8]

@@ -64,7 +64,7 @@ def _parcels(con: duckdb.DuckDBPyConnection, where: Slice, first: date, last: da
         SELECT service || ' / ' || zone || ' / ' || coalesce(billed_lb::VARCHAR, weight_band) AS cell, cost
         FROM parcel_facts
         WHERE cost IS NOT NULL AND ({condition})
-          AND coalesce(label_at, handed_over_at)::DATE BETWEEN $first::DATE AND $last::DATE
+          AND sent_at::DATE BETWEEN $first::DATE AND $last::DATE
         ORDER BY ALL
         """,
         {**values, "first": first, "last": last},

@@ -42,7 +42,7 @@ WAITS: dict[Waiting, str] = {
         SELECT shipment_id AS unit, promised_date + INTERVAL 1 DAY AS started_at, recorded_at AS ended_at
         FROM parcel_facts LEFT JOIN (
             SELECT shipment_id, min(recorded_at) AS recorded_at FROM recorded WHERE arrived GROUP BY 1
-        ) USING (shipment_id) WHERE coalesce(label_at, handed_over_at) < promised_date AND ({where})""",
+        ) USING (shipment_id) WHERE sent_at < promised_date AND ({where})""",
 }
 """What each rule waits for: units, when their wait began, and when the merchant knew that it was over."""
 

@@ -27,6 +27,10 @@ tried,attempt_failed,,recipient
 here,delivered,,
 gone,lost,lost,carrier
 """
+REASONS = """code,status,exception_category,origin
+TOO_SMALL,size_small,,product_info
+Arrived Damaged,damaged_in_transit,,carrier
+"""
 KINDS = {
     "text": "VARCHAR",
     "instant": "TIMESTAMP",
@@ -164,9 +168,12 @@ def opened(rows: Rows, folder: Path, segments: tuple[Segment, ...] = ()) -> duck
 
 def merchant(folder: Path) -> Source:
     """The source of these rows, with its vocabulary in a folder."""
-    words = folder / "words.csv"
+    words, reasons = folder / "words.csv", folder / "reasons.csv"
     words.write_text(VOCABULARY, encoding="utf-8")
-    return Source("random", "Random", folder, (), (), "UTC", "USD", vocabulary=str(words))
+    reasons.write_text(REASONS, encoding="utf-8")
+    return Source(
+        "random", "Random", folder, (), (), "UTC", "USD", vocabulary=str(words), return_reasons=str(reasons)
+    )
 
 
 def _kind(kind: str) -> str:

@@ -75,9 +75,11 @@ class Checked:
     files: tuple[accounts.FileCount, ...]
     counts: tuple[TableCount, ...]
     spans: tuple[accounts.Span, ...]
+    part_counts: tuple[tuple[str, TableCount], ...]
     matches: tuple[Match, ...]
     shape: tuple[tuple[str, int], ...]
     codes: tuple[tuple[str, int], ...]
+    reasons: tuple[tuple[str, int], ...]
     faults: tuple[accounts.Fault, ...]
     assumed: tuple[str, ...]
     held: tuple[Level, ...]
@@ -110,9 +112,11 @@ def look(where: Path, data: Path | None = None) -> Checked:
             accounts.files(con),
             counts,
             spans,
+            prepared.part_counts(con),
             prepared.matches(con),
             (*accounts.shape(con), *_sent_again(con, bool(spans))),
             _unknown_codes(con) if spans else (),
+            _unknown_reasons(con) if spans else (),
             accounts.faults(con),
             prepared.assumed(con),
             held,
@@ -184,7 +188,7 @@ def _to_come(filled: frozenset[str], held: tuple[Level, ...]) -> tuple[tuple[Wan
 def _given_by(table: str) -> set[str]:
     """Return what a full file of a table would fill."""
     columns = next((one.columns for one in TABLES if one.name == table), ())
-    needs = {need for metric in metrics.EVERY for need in metric.needs if need.endswith("_at")}
+    needs = {need for metric in metrics.EVERY for need in metric.needs if need.endswith(("_at", "_cost"))}
     journey = {need for need in needs if need.split(".")[0] not in _NAMES and table in TOLD_BY}
     return {table, *(f"{table}.{column.name}" for column in columns), *journey}
 
@@ -225,5 +229,15 @@ def _unknown_codes(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...
                 UNION ALL SELECT source_code FROM tracking_events_known WHERE source_code IS NOT NULL
             ) WHERE word NOT IN (SELECT code FROM vocabulary) GROUP BY word ORDER BY n DESC, word
             """
+        ).fetchall()
+    )
+
+
+def _unknown_reasons(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...]:
+    """Return the return reasons that no list of the source knows, with their number of returned items."""
+    return tuple(
+        con.execute(
+            "SELECT reason, count(*) AS n FROM named_returns WHERE reason IS NOT NULL AND reason_class IS NULL"
+            " GROUP BY reason ORDER BY n DESC, reason"
         ).fetchall()
     )

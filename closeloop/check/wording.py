@@ -17,6 +17,14 @@ from closeloop.tables import TABLES
 
 WIDEST, NARROWEST = 96, 60
 CODES_SHOWN = 5
+DERIVED = {
+    "parcel_facts.sent_at": "shipments.label_created_at or shipments.handed_over_at",
+    "parcel_references.reference_cost": "the cost of like parcels in the first 12 weeks",
+    "parcel_references.transit_due_at": "30 parcels of one service and zone, attempted in the first 12 weeks",
+}
+"""What columns of views are made of, where no table has a column of that name."""
+
+NAMES = tuple(table.name for table in TABLES)
 
 
 def lines(found: Checked) -> Iterator[str]:
@@ -74,8 +82,17 @@ def _tables(found: Checked) -> Iterator[str]:
     for one in present:
         row = f"  {one.table:<16}{one.rows_in:>11,}{one.rows_used:>11,}{one.rows_quarantined:>11,}"
         yield f"{row}  {days.get(one.table, '')}".rstrip()
+    yield from _by_system(found)
     kinds = "; ".join(f"{what} {n:,}" for what, n in found.shape)
     yield from _wrapped(f"Among the shipments: {kinds}.") if kinds else ()
+
+
+def _by_system(found: Checked) -> Iterator[str]:
+    """Say which rows each of several systems gave, before they were joined."""
+    given = [(part, count) for part, count in found.part_counts if count.rows_in and count.table in NAMES]
+    for part, those in groupby(given if len({part for part, _ in given}) > 1 else (), key=lambda one: one[0]):
+        told = "; ".join(f"{count.table} {count.rows_used:,} of {count.rows_in:,}" for _, count in those)
+        yield from _wrapped(f"{part} gave {told}.", "  ", "      ")
 
 
 def _matched(found: Checked) -> Iterator[str]:
@@ -85,6 +102,17 @@ def _matched(found: Checked) -> Iterator[str]:
         yield from _wrapped(f"not found: {', '.join(map(shown, match.examples))}", "      ") if match.examples else ()
     if any(table == "tracking_events" and used for table, used in _used(found)):
         yield from _codes(found)
+    if found.reasons:
+        yield from _wrapped(
+            f"unknown return reasons: {_counted(found.reasons, 'returned items')}. They are kept, and belong to no"
+            " class; to use them, add them to the list that source.yml names as return_reasons."
+        )
+
+
+def _counted(words: Sequence[tuple[str, int]], things: str) -> str:
+    """Name the first of some words of the data, and on how many things they stand."""
+    named = ", ".join(f"{shown(word)} on {n:,} {things}" for word, n in words[:CODES_SHOWN])
+    return named + (f" and {len(words) - CODES_SHOWN} more" if len(words) > CODES_SHOWN else "")
 
 
 def _used(found: Checked) -> list[tuple[str, int]]:
@@ -95,11 +123,9 @@ def _codes(found: Checked) -> Iterator[str]:
     if not found.codes:
         yield "  every tracking code is known"
         return
-    named = ", ".join(f"{shown(code)} on {n:,} scans" for code, n in found.codes[:CODES_SHOWN])
-    more = f" and {len(found.codes) - CODES_SHOWN} more" if len(found.codes) > CODES_SHOWN else ""
     yield from _wrapped(
-        f"unknown tracking codes: {named}{more}. They are kept, and count neither as a step nor as an exception;"
-        " to use them, add them to the vocabulary that source.yml names."
+        f"unknown tracking codes: {_counted(found.codes, 'scans')}. They are kept, and count neither as a step nor as"
+        " an exception; to use them, add them to the vocabulary that source.yml names."
     )
 
 
@@ -162,7 +188,9 @@ def _columns_to_come(wanting: Iterable[Wanting]) -> Iterator[str]:
 
 
 def _meant(column: str) -> str:
-    """Name a column of a table with its meaning; for one of a view, the table's column of that name."""
+    """Name a column of a table with its meaning; for one of a view, what it is made of."""
+    if column in DERIVED:
+        return DERIVED[column]
     table, _, name = column.partition(".")
     known = [(one.name, part.meaning) for one in TABLES for part in one.columns if part.name == name]
     for where, meaning in sorted(known, key=lambda one: one[0] != table):

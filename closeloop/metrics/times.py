@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeloop.metrics.dimensions import ORDER_SLICES, PARCEL_SLICES
 from closeloop.model import StockMetric, TimeMetric
 
-RETURN_SLICES = ("sku", "category", "channel", "campaign", "region")
+RETURN_SLICES = ("sku", "category", "reason_class", "channel", "campaign", "region")
 
 TIMES: tuple[TimeMetric, ...] = (
     TimeMetric(

@@ -97,8 +97,8 @@ def _told(value: str | None) -> str:
 
 def _settings(loop: Loop) -> list[Path]:
     root = project.root()
-    vocabulary = [Path(loop.source.vocabulary)] if loop.source.vocabulary else []
-    own = [loop.log.with_name("source.yml"), *sorted(loop.log.parent.glob("*.sql")), *vocabulary]
+    words = [Path(name) for name in (*loop.source.vocabularies, *loop.source.reason_lists)]
+    own = [loop.log.with_name("source.yml"), *sorted(loop.log.parent.glob("*.sql")), *words]
     notebooks = sorted((root / "notebooks").glob("*.ipynb"))
     return [*own, *notebooks, *(root / "params" / f"{path.stem}.yml" for path in notebooks)]
 

@@ -55,6 +55,7 @@ class Source:
     timezone: str
     currency: str
     vocabulary: str = ""
+    return_reasons: str = ""
     time_formats: tuple[str, ...] = ()
     working_days: tuple[str, ...] = WEEKDAYS[:5]
     holidays: tuple[date, ...] = ()
@@ -74,8 +75,12 @@ class Source:
     @property
     def vocabularies(self) -> tuple[str, ...]:
         """The files that say what each system's tracking codes mean, each once."""
-        named = (self.vocabulary, *(part.vocabulary for part in self.parts))
-        return tuple(dict.fromkeys(name for name in named if name))
+        return tuple(dict.fromkeys(one.vocabulary for one in (self, *self.parts) if one.vocabulary))
+
+    @property
+    def reason_lists(self) -> tuple[str, ...]:
+        """The files that say what each system's return reasons mean, each once."""
+        return tuple(dict.fromkeys(one.return_reasons for one in (self, *self.parts) if one.return_reasons))
 
 
 def read(where: Path, data: Path | None = None) -> Source:
@@ -103,8 +108,9 @@ def _plain(path: Path, settings: dict[str, Any], data: Path | None) -> Source:
 
 def _given(where: Path, settings: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
-    if given.get("vocabulary"):
-        given["vocabulary"] = str((where / given["vocabulary"]).resolve())
+    for name in ("vocabulary", "return_reasons"):
+        if given.get(name):
+            given[name] = str((where / given[name]).resolve())
     return given
 
 

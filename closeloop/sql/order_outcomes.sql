@@ -1,7 +1,10 @@
 -- One row per order with a promise: what went wrong with it, for the perfect order, and its tickets.
 with asked as (
-    select order_id, min(requested_at) as fault_at from returns_known
-    where regexp_matches(lower(reason), 'wrong|damage|defect|missing|never|late') group by order_id
+    select order_id, min(requested_at) as fault_at from named_returns
+    where reason_class in (
+        'wrong_item', 'missing_parts', 'defective_or_damaged', 'damaged_in_transit', 'damaged_in_warehouse',
+        'never_arrived', 'arrived_late'
+    ) group by order_id
 ),
 written as (
     select order_id, min(created_at) as ticket_at,

@@ -24,6 +24,7 @@ select
     orders.ready_at,
     parcels.label_created_at as label_at,
     parcels.taken_at as handed_over_at,
+    coalesce(parcels.label_created_at, parcels.taken_at) as sent_at,
     parcels.first_scan_at,
     parcels.at_destination_at,
     parcels.attempt_at,

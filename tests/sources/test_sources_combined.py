@@ -1,6 +1,7 @@
 """Several systems, one merchant: one order and one parcel each, however they are written, and nothing lost."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closeloop import project
+from closeloop import facts, project
+from closeloop.check import lines, look
 from closeloop.sources import levels, prepared, source
 from closeloop.sources.keys import order_key, parcel_key
 
@@ -90,6 +92,22 @@ def test_lines_and_returns_of_two_systems_are_not_added_up(combined: Callable) -
     # Loop knows the reason of the first; Shopify's refund of it is the same return.
     assert returned[0] == ("1001", 1, "Size")
     assert len(returned) == 2
+
+
+def test_return_reasons_have_a_class_and_unknown_ones_are_shown(
+    combined: Callable, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project, "cache", lambda: cache)
+    shop = combined("shopify_csv", "shipstation_csv", "loop_returns")
+    found = look(tmp_path / "merchant")
+    assert found.reasons == (("Broken", 1),)
+    said = " ".join(" ".join(lines(found)).split())
+    assert "unknown return reasons: 'Broken' on 1 returned items. They are kept" in said
+    assert "shopify_csv gave orders 4 of 4; order_lines 5 of 5." in said
+    assert "shipstation_csv gave shipments 4 of 4." in said
+    facts.build(shop.con, shop.source, datetime(2026, 4, 1))
+    classes = shop.con.execute("SELECT reason, reason_class, reason_origin FROM return_facts ORDER BY 1").fetchall()
+    assert classes == [("Broken", "unknown", None), ("Size", "size_fit", "product_info")]
 
 
 def test_the_order_of_the_list_changes_no_sum(combined: Callable) -> None:
