@@ -23,7 +23,8 @@ class SourceFile:
     """One file of a source, or all files of one pattern such as `orders_*.csv`.
 
     `may_lack` are the columns that are read as empty where the file has none of that name; `records` is the
-    list within a JSON envelope that holds the rows; `sheet` is the sheet of a workbook, the first if left out.
+    list within a JSON envelope that holds the rows; `sheet` is the sheet of a workbook, the first if left out;
+    `known_by` are columns or keys by which such a file is told from others.
     """
 
     name: str
@@ -33,6 +34,7 @@ class SourceFile:
     records: str = ""
     may_lack: tuple[str, ...] = ()
     sheet: str = ""
+    known_by: tuple[str, ...] = ()
 
     @property
     def is_json(self) -> bool:
@@ -132,15 +134,28 @@ def _part(path: Path, entry: Any, folder: Path, merchant: dict[str, Any]) -> Sou
     """Read one source of a combination; what it leaves open (zone, currency) is the merchant's."""
     spec: dict[str, Any] = {"source": entry} if isinstance(entry, str) else dict(entry)
     where = (path.parent / str(spec.pop("source", ""))).resolve()
-    if unknown := sorted(set(spec) - {"folder", "timezone", "time_formats"}):
+    if unknown := sorted(set(spec) - {"folder", "files", "timezone", "time_formats"}):
         raise ValueError(
-            f"{path}: combine: unknown key {unknown[0]!r}; known: source, folder, timezone, time_formats"
+            f"{path}: combine: unknown key {unknown[0]!r}; known: source, folder, files, timezone, time_formats"
         )
-    own = where / "source.yml"
+    own, named = where / "source.yml", spec.pop("files", {})
     data = folder / str(spec.pop("folder", where.name))
     settings = {"timezone": merchant["timezone"], "currency": merchant["currency"], **_settings(own), **spec}
     settings.pop("folder", None)
+    for name, file in named.items():
+        entry = settings["files"].get(name)
+        if entry is None:
+            raise ValueError(
+                f"{path}: combine: {where.name} has no file {name!r}; it has {', '.join(settings['files'])}"
+            )
+        settings["files"][name] = {**(entry if isinstance(entry, dict) else {}), "path": file}
     return _plain(own, settings, data)
+
+
+def template(where: Path) -> tuple[SourceFile, ...]:
+    """Return the files that one system of a combination reads. Raises ValueError as `read` does."""
+    path = where / "source.yml"
+    return _files(path, _settings(path).get("files", {}))
 
 
 def _settings(path: Path) -> dict[str, Any]:
@@ -204,9 +219,9 @@ def _file(path: Path, name: str, kind: str, spec: dict[str, Any]) -> SourceFile:
     known = {part.name for part in fields(SourceFile)} - {"name"}
     if unknown := sorted(set(spec) - known):
         raise ValueError(f"{path}: files.{name}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
-    lacking = tuple(spec.get("may_lack", ()))
+    lacking, telling = (tuple(spec.get(key, ())) for key in ("may_lack", "known_by"))
     optional, texts = bool(spec.get("optional", False)), [str(spec.get(key, "")) for key in ("records", "sheet")]
-    return SourceFile(name, str(spec["path"]), kind, optional, texts[0], lacking, texts[1])
+    return SourceFile(name, str(spec["path"]), kind, optional, texts[0], lacking, texts[1], telling)
 
 
 def _selects(where: Path) -> tuple[tuple[str, str], ...]:
