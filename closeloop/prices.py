@@ -15,8 +15,8 @@ from closeloop.slices import EVERYTHING
 from closeloop.stages import filter_sql
 from closeloop.stats.index_numbers import with_interval
 
-CELLS = ("service", "zone", "weight")
-"""Parcels of one cell cost the same but for a change of price: service, zone and billed pounds."""
+CELL = "carrier || ' / ' || service || ' / ' || zone || ' / ' || coalesce(billed_lb::VARCHAR, weight_band)"
+"""Parcels of one cell cost the same but for a change of price; the reference cost of `cost_index` has these cells."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _parcels(con: duckdb.DuckDBPyConnection, where: Slice, first: date, last: da
     condition, values = filter_sql(where)
     return con.execute(
         f"""
-        SELECT service || ' / ' || zone || ' / ' || coalesce(billed_lb::VARCHAR, weight_band) AS cell, cost
+        SELECT {CELL} AS cell, cost
         FROM parcel_facts
         WHERE cost IS NOT NULL AND ({condition})
           AND sent_at::DATE BETWEEN $first::DATE AND $last::DATE

@@ -277,3 +277,15 @@ def test_orders_without_a_state_are_placed_by_their_postal_area(rows: Rows, tmp_
     area = {row["order_id"]: row["dest_postal_area"] for row in orders}
     assert all(state == areas[area[name]] for name, state in found)
     assert len(found) == len(known(rows, "orders"))
+
+
+def test_the_index_of_every_week_is_the_drift_but_for_its_weights(demo: Loop) -> None:
+    """The scan adds up costs at new quantities (Paasche); Fisher also weighs by the old ones."""
+    series, ratios = demo.cube.of("cost_index"), list[float]()
+    first = demo.con.execute("SELECT min(date_trunc('week', sent_at))::DATE FROM parcel_facts").fetchall()[0][0]
+    for where in map(Slice.parse, ("", "carrier = USPS", "carrier = USPS & weight_band = 2-5 lb")):
+        row = series.row(where)
+        ratios.append(series.bad[row, -1] / series.total[row, -1])
+        (told,) = prices.drift(demo.con, (first, first + timedelta(days=83)), (series.weeks[-1],), where)
+        assert told.price.value == pytest.approx(ratios[-1], rel=0.005)
+    assert ratios[-1] > 1.02, "the planted rise"
