@@ -33,7 +33,7 @@ def ours(c: Condition, daily: pd.DataFrame) -> float:
     return judge(c, daily).p
 
 
-def bsts(c: Condition, daily: pd.DataFrame) -> float:
+def bsts(_: Condition, daily: pd.DataFrame) -> float:
     """P value of bsts-causalimpact on the daily rates, the controls as covariates."""
     rates = (daily["x"] / daily["n"]).groupby([daily["date"], daily["segment"]]).sum().unstack()
     day = pd.Timedelta(days=1)
@@ -42,7 +42,7 @@ def bsts(c: Condition, daily: pd.DataFrame) -> float:
     return float(CausalImpact(rates, *texts, model_args=ModelOptions(nseasons=7)).summary_stats["p_value"])
 
 
-def two_way(c: Condition, daily: pd.DataFrame) -> float:
+def two_way(_: Condition, daily: pd.DataFrame) -> float:
     """P value of difference in differences with segment and day effects, clustered by segment."""
     panel = daily.set_index(["segment", "date"])
     logs = np.log((panel["x"] + 0.5) / panel["n"]).to_frame("log")
