@@ -15,7 +15,7 @@ DECIDED = 0.55
 SHARPNESS = 2.0
 """The power to which weights are raised before they are scaled to one (temperature scaling: Guo et al. 2017,
 "On calibration of modern neural networks", section 4.2). Chosen on the simulated merchants of seeds 6000 to 6025 and
-6042 to 6067 of `benchmarks/causes`: 49 reviews, whose raw weights of about 0.8 named the right origin in 98 %.
+6042 to 6067 of `benchmarks/patterns`: 49 reviews, whose raw weights of about 0.8 named the right origin in 98 %.
 Higher powers fitted those few a little better still, and would claim more than 49 reviews can show."""
 
 STEPS = {

@@ -1,117 +1,58 @@
-"""Are planted problems found, in the right slice, with the right origin, and nothing else?
+"""Are planted problems found, where, since when and why, and is everything else left alone?
 
-    python benchmarks/patterns/run.py --merchants 40 --seed 1000
+    PYTHONPATH=. python -W ignore benchmarks/patterns/run.py --seeds 3000 3031 --to records.jsonl
+    PYTHONPATH=. python -W ignore benchmarks/patterns/run.py --table records.jsonl
 
-Every other merchant has no problem, only a decoy. One line per merchant, then the table.
+The first line simulates one merchant per seed, appends what was said of it and draws the tables; the second only
+draws them. Seeds that the file holds already are left out, so a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
-import time
-from collections.abc import Iterable
-from dataclasses import replace
-from datetime import date, timedelta
+import json
+from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple
 
 from benchmarks import figures
-from benchmarks.patterns.merchants import ORDERS_PER_WEEK, Case, merchant
-from closeloop import simulate
-from closeloop.loop import Loop, open_week
-from closeloop.model import Pattern, Slice
-
-
-class Outcome(NamedTuple):
-    """What the report of one merchant's last week said of its planted problem."""
-
-    planted: bool
-    found: bool
-    right_slice: bool
-    right_origin: bool
-    weeks_to_find: float
-    onset_error: float
-    shown: int
-    false: int
-
-
-def open_merchant(seed: int, planted: bool, folder: Path, orders: int) -> tuple[Loop, Case | None, str, date]:
-    """Simulate a merchant, write its exports, and open its last week."""
-    scenario, case, name = merchant(seed, planted)
-    scenario = replace(scenario, orders_per_week=orders)
-    simulate.write_exports(simulate.simulate(scenario), folder / "data")
-    loop = open_week("params/sources/demo", "", str(folder / "data"), str(folder / "out"))
-    return loop, case, name, scenario.start + timedelta(weeks=scenario.weeks)
-
-
-def is_about(pattern: Pattern, case: Case) -> bool:
-    """A pattern belongs to the problem when its metric can show it and its slice could hold it."""
-    return pattern.metric in case[2] and pattern.slice.overlaps(Slice.of(case[3].items()))
-
-
-def judge(loop: Loop, case: Case | None, end: date) -> Outcome:
-    """Compare the shown patterns with the truth."""
-    shown = loop.patterns.patterns
-    mine = [p for p in shown if case and is_about(p, case)]
-    if not case or not mine:
-        return Outcome(
-            bool(case), False, False, False, float("nan"), float("nan"), len(shown), len(shown) - len(mine)
-        )
-    truth, start = Slice.of(case[3].items()), end - timedelta(weeks=case[5])
-    best = min(mine, key=lambda p: (p.slice != truth, p.p))
-    cause = next(c for c in loop.causes if c.pattern == best.id)
-    same = best.slice == truth or (truth.contains(best.slice) and len(best.slice.where) == len(truth.where) + 1)
-    first = best.first_seen or best.week
-    return Outcome(
-        True, True, same, cause.origin == case[1], (first - start).days / 7, (best.onset - start).days / 7,
-        len(shown), len(shown) - len(mine),
-    )  # fmt: skip
-
-
-def outcomes(seeds: Iterable[int], orders: int) -> Iterable[Outcome]:
-    """Judge one merchant per seed, printing each."""
-    for seed in seeds:
-        with tempfile.TemporaryDirectory() as folder:
-            started = time.process_time()
-            loop, case, name, end = open_merchant(seed, seed % 2 == 0, Path(folder), orders)
-            outcome = judge(loop, case, end)
-            shown = "; ".join(f"{p.metric}: {p.slice} since {p.onset}" for p in loop.patterns.patterns)
-            seconds = time.process_time() - started
-            print(
-                f"{seed} {case[0] if case else 'nothing'} + {name} {case[3] if case else ''} -> {shown or 'silence'}"
-            )
-            print(f"    {outcome} {seconds:.0f} CPU s", flush=True)
-            yield outcome
-
-
-def measured(every: list[Outcome]) -> tuple[figures.Figure, ...]:
-    """Count what was found and what was false."""
-    planted, found = [o for o in every if o.planted], [o for o in every if o.found]
-    nulls, n = [o for o in every if not o.planted], len(found)
-    return (
-        figures.share("planted problems found", n, len(planted)),
-        figures.share("found within two weeks", sum(o.weeks_to_find <= 2 for o in found), len(planted)),
-        figures.share("right slice, of the found", sum(o.right_slice for o in found), n),
-        figures.share("right origin, of the found", sum(o.right_origin for o in found), n),
-        figures.share("onset within a week, of the found", sum(abs(o.onset_error) <= 1 for o in found), n),
-        figures.share("shown patterns that are false", sum(o.false for o in every), sum(o.shown for o in every)),
-        figures.share("merchants without a problem, silent", sum(not o.shown for o in nulls), len(nulls)),
-    )
+from benchmarks.patterns.records import Record, records
+from benchmarks.patterns.table import details, measured
+from closeloop.simulate.cases import ORDERS_PER_WEEK
 
 
 def main() -> None:
-    """Run and print the table."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--merchants", type=int, default=40)
-    options.add_argument("--seed", type=int, default=1000)
+    """Run seeds, and draw the tables."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument(
+        "--seeds", type=int, nargs=2, default=(3000, 3031), help="the first, and the one after the last"
+    )
     options.add_argument("--orders", type=int, default=ORDERS_PER_WEEK, help="orders a week")
+    options.add_argument("--to", type=Path, help="keep the records in this file")
+    options.add_argument("--table", type=Path, nargs="+", help="draw the tables of files of records")
     figures.add_option(options)
     given = options.parse_args()
-    last = given.seed + given.merchants - 1
-    found = measured(list(outcomes(range(given.seed, last + 1), given.orders)))
-    print(f"\n{figures.table(found)}")
-    figures.save(given.figures, found, f"{given.seed} to {last}")
+    every = [one for path in given.table or () for one in _read(path)] or _run(given.seeds, given.orders, given.to)
+    found = measured(every)
+    print(f"\n{figures.table(found)}\n\n{details(every)}")
+    seeds = [one["seed"] for one in every]
+    figures.save(given.figures, found, f"{min(seeds)} to {max(seeds)}")
+
+
+def _run(seeds: tuple[int, int], orders: int, to: Path | None) -> list[Record]:
+    known = _read(to) if to else []
+    done = {one["seed"] for one in known}
+    with to.open("a") if to else nullcontext() as out:
+        for one in records((seed for seed in range(*seeds) if seed not in done), orders):
+            known.append(one)
+            print(one["seed"], one["kind"], "->", one.get("said_origin", "nothing"), one["others"], flush=True)
+            if out:
+                out.write(json.dumps(one) + "\n")
+                out.flush()
+    return known
+
+
+def _read(path: Path) -> list[Record]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from closeloop.simulate.catalogue import (
     WEIGHT_BANDS,
 )
 from closeloop.simulate.clocks import Shifts, open_days
-from closeloop.simulate.draw import Bools, Floats, Ints, delays, labelled, shared_luck, stream, touched
+from closeloop.simulate.draw import Bools, Floats, Ints, delays, during, labelled, shared_luck, stream, touched
 from closeloop.simulate.geography import WAREHOUSES
 from closeloop.simulate.scenario import Scenario
 
@@ -57,9 +57,17 @@ def labelled_at(orders: pd.DataFrame, shifts: Shifts, code: str, scenario: Scena
     weekly_hours = 46.0
     weekly_orders = max(len(orders) / scenario.weeks, 1.0)
     seconds = UTILISATION * weekly_hours / weekly_orders / (1.0 + WORK_PER_LINE * (MEAN_LINES - 1.0))
-    done = queue(shifts.to_work(ready), effort * pace * seconds)
+    done = queue(shifts.to_work(ready), effort * pace * seconds / staffing(ready, scenario))
     pack = PACK_HOURS * effort**0.5 * pace * rng.lognormal(-0.18, 0.6, len(orders))
     return shifts.to_clock(done + pack + delays("ready_to_label", orders, ready, scenario))
+
+
+def staffing(hours: Floats, scenario: Scenario) -> Floats:
+    """Hands per usual hand at each time: more where a planned peak was staffed for."""
+    hands = np.ones(len(hours))
+    for effect in scenario.effects("volume", target="staffed"):
+        hands = np.where(during(effect, hours, scenario), hands * effect.size, hands)
+    return hands
 
 
 def queue(arrival: Floats, service: Floats) -> Floats:
@@ -135,9 +143,18 @@ def add_handover(parcels: pd.DataFrame, scenario: Scenario) -> None:
     staged = label + rng.lognormal(np.log(STAGE_HOURS), 0.8, len(parcels))
     staged += delays("label_to_scan", parcels, label, scenario)
     behind = np.where(parcels["warehouse"] == "NV", 3.0, 0.0)
+    behind = behind - earlier(parcels, label, scenario)
     parcels["pickup_day"] = next_pickup(staged - behind, open_days(scenario))
     parcels["pickup_at"] = parcels["pickup_day"] * 24.0 + PICKUP_HOUR + behind
     parcels["accepted_at"] = parcels["pickup_at"] + rng.uniform(3.0, 8.0, len(parcels))
+
+
+def earlier(parcels: pd.DataFrame, label: Floats, scenario: Scenario) -> Floats:
+    """Hours by which each parcel's pickup comes before the usual one."""
+    hours = np.zeros(len(parcels))
+    for effect in scenario.effects("pickup"):
+        hours = np.where(touched(effect, parcels, label, scenario), effect.size, hours)
+    return hours
 
 
 def next_pickup(staged: Floats, is_open: Bools) -> Ints:

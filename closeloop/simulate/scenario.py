@@ -18,6 +18,7 @@ EffectKind = Literal[
     "promise",
     "vocabulary",
     "campaign",
+    "pickup",
 ]
 Origin = Literal["workflow", "warehouse", "carrier", "recipient", "customs", "external", "chance", "none"]
 Role = Literal["problem", "decoy", "null_change"]
@@ -62,10 +63,11 @@ class Effect:
     | reassign | share of the slice's parcels moved | "carrier" to move to | label |
     | return_factor | factor on the return rate; the extra returns name the reason | reason or "" | order |
     | exception_factor, exception_add | factor on, or added, probability | category or "" | acceptance |
-    | volume | factor on orders | | order |
+    | volume | factor on orders | "staffed" where as many more hands pack them | order |
     | promise | working days added to the promise | | order |
     | vocabulary | share of scans written with the new word | "old->new" status detail | the scan |
     | campaign | share of matching orders that carry the tag | tag | order |
+    | pickup | hours by which the carrier comes earlier | | label |
     """
 
     kind: EffectKind
@@ -115,6 +117,7 @@ class Problem:
     story: str
     effects: tuple[Effect, ...]
     decoy_of: str = ""
+    shows_in: tuple[str, ...] = ()
     change: Change | None = None
 
     def __post_init__(self) -> None:

@@ -1,0 +1,129 @@
+"""What the newest week of a simulated merchant says, beside what was planted in it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from closeloop import comparisons, metrics, project, simulate
+from closeloop.loop import Loop, read_source
+from closeloop.model import Cause, Pattern, Slice
+from closeloop.simulate import Problem, Scenario
+
+Record = dict[str, Any]
+Shown = tuple[Pattern, Cause]
+
+SLACK = timedelta(weeks=3)
+"""How much before the first day a pattern may be said to have begun and still be about the problem."""
+
+
+def records(seeds: Iterable[int], orders: int) -> Iterator[Record]:
+    """Simulate and review one merchant per seed: one record per planted problem, one where there is none."""
+    for seed in seeds:
+        started = time.process_time()
+        scenario = replace(simulate.case_merchant(seed), orders_per_week=orders)
+        with tempfile.TemporaryDirectory() as out:
+            told = list(review(seed, scenario, opened(scenario, Path(out))))
+        yield from (one | {"seconds": round(time.process_time() - started, 1)} for one in told)
+
+
+def opened(scenario: Scenario, out: Path) -> Loop:
+    """Open the last week of a merchant straight from its canonical tables; `out` is for what the week leaves."""
+    con = duckdb.connect(config={"threads": 1})
+    con.execute("ATTACH ':memory:' AS store")
+    simulate.write_tables(simulate.simulate(scenario), con)
+    source = read_source(project.root() / "params/sources/demo", Path("no files"))
+    return Loop(source, scenario.start + timedelta(weeks=scenario.weeks - 1), con, (), out / "log.csv", out)
+
+
+def review(seed: int, scenario: Scenario, loop: Loop) -> Iterator[Record]:
+    """Hold what is shown against what was planted."""
+    shown: list[Shown] = list(zip(loop.patterns.patterns, loop.causes, strict=True))
+    truths = [one for one in scenario.problems if one.role == "problem"]
+    decoys = [one for one in scenario.problems if one.role == "decoy"]
+    others = [(p, c) for p, c in shown if not any(_about(p, one) for one in truths)]
+    common: Record = {"seed": seed, "kind": simulate.case_of(seed).title, "decoy": [d.shows_in[0] for d in decoys]}
+    whole: Record = {
+        "shown": len(shown), "false": len(others),
+        "decoy_blamed": any(_blamed(p, c, one) for p, c in others for one in decoys),
+        "others": [f"{p.metric}: {p.slice} since {p.onset}: {c.origin} {c.weight}" for p, c in others],
+    }  # fmt: skip
+    nothing: Record = {"shown": 0, "false": 0, "decoy_blamed": False, "others": []}
+    for i, truth in enumerate(truths):
+        yield common | (nothing if i else whole) | _of(truth, shown, decoys, loop)
+    if not truths:
+        yield common | whole | {"origin": "", "found": False, "null": True}
+
+
+def _about(pattern: Pattern, truth: Problem) -> bool:
+    """A pattern can belong to what was planted when its metric can show it and its slice could hold it."""
+    return _fits(pattern, truth) and pattern.onset >= truth.start - SLACK
+
+
+def _fits(pattern: Pattern, truth: Problem) -> bool:
+    return pattern.metric in truth.shows_in and pattern.slice.overlaps(_slice(truth))
+
+
+def _slice(truth: Problem) -> Slice:
+    return Slice.of((dim, values[0]) for dim, values in truth.where)
+
+
+def _right(pattern: Pattern, truth: Problem) -> bool:
+    """Say whether a slice is the planted one, or a part of it with one more condition."""
+    where: dict[str, str] = {}
+    for dim, value in pattern.slice.where:
+        parts = value.split(" to ")
+        where |= dict(zip(("warehouse", "region"), parts, strict=True)) if dim == "lane" else {dim: value}
+    if "service" in where:
+        where.setdefault("carrier", where["service"].split()[0])
+        del where["service"]
+    planted = _slice(truth).where
+    return dict(planted).items() <= where.items() and len(where) <= len(planted) + 1
+
+
+def _blamed(pattern: Pattern, cause: Cause, decoy: Problem) -> bool:
+    """Say whether a shown pattern that is not the planted one accuses the decoy."""
+    near = abs((pattern.onset - decoy.start).days) <= 10
+    return _fits(pattern, decoy) and near and _slice(decoy).contains(pattern.slice) and cause.origin != "undecided"
+
+
+def _of(truth: Problem, shown: Sequence[Shown], decoys: Sequence[Problem], loop: Loop) -> Record:
+    mine = sorted(
+        (pair for pair in shown if _about(pair[0], truth)), key=lambda pair: (not _right(pair[0], truth), pair[0].p)
+    )
+    told: Record = {"origin": truth.origin, "found": bool(mine), "null": False}
+    if not mine:
+        return told
+    pattern, cause = mine[0]
+    seen = min((p.first_seen or p.week) for p, _ in mine) + timedelta(days=7)
+    days = (seen - truth.start).days
+    late = metrics.by_id(pattern.metric).complete_after
+    return told | {
+        "metric": pattern.metric, "what": pattern.kind, "slice": list(pattern.slice.where),
+        "right_slice": _right(pattern, truth), "weeks_to_find": max(0, days) / 7,
+        "weeks_since_known": max(0.0, days - late) / 7,
+        "onset_error": (cause.onset - truth.start).days,
+        "onset_covered": bool(cause.onset_low and cause.onset_high
+                              and cause.onset_low <= truth.start <= cause.onset_high),
+        "decoy_origin_blamed": any(cause.origin == one.origin != truth.origin for one in decoys),
+        **_said(pattern, cause, loop),
+    }  # fmt: skip
+
+
+def _said(pattern: Pattern, cause: Cause, loop: Loop) -> Record:
+    """Write down what was said of a pattern, and from what."""
+    spreads = comparisons.spreads(loop.con, metrics.by_id(pattern.metric), pattern)
+    return {
+        "said_origin": cause.origin, "weights": dict(cause.origins), "stage": cause.stage,
+        "stages": [[s.name, s.before, s.since, s.elsewhere_before, s.elsewhere_since] for s in cause.stages],
+        "spreads": [[s.dim, list(s.worse), s.asked] for s in spreads],
+        "evidence": [e.sentence for e in cause.evidence],
+        "coincidences": [c.sentence for c in cause.coincidences],
+    }  # fmt: skip
