@@ -70,7 +70,9 @@ def _nobody_named(pattern: Pattern, stage: str, known: origins.Clues) -> Evidenc
 
 
 def onset(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, stage: str) -> Window:
-    """Date the step to the day, by the day on which each row entered the stage that grew."""
+    """Date a step to the day, by the day on which each row entered the stage that grew; a drift to its weeks."""
+    if pattern.began:
+        return Window(pattern.began[0], pattern.onset, pattern.began[1] + timedelta(days=6))
     clock = _clock(metric, stage)
     condition, values = filter_sql(pattern.slice)
     span = span_of(pattern)

@@ -73,7 +73,7 @@ def _codes(con: duckdb.DuckDBPyConnection, week: date) -> Iterable[Alarm]:
     for code in sorted({str(row[0]) for row in rows}):
         counted = {at: float(n) for name, at, n, _ in rows if str(name) == code}
         told = Weeks(weeks, tuple(counted.get(at, 0.0) for at in weeks), tuple(whole[at] for at in weeks))
-        if (jump := _jump(told)) and max(jump.before, jump.now) >= CODE_SHARE and min(jump.before, jump.now) == 0:
+        if (jump := jump_of(told)) and max(jump.before, jump.now) >= CODE_SHARE and min(jump.before, jump.now) == 0:
             named = shortened(code, 40)
             when = f"since the week of {day(jump.since)}"
             said = (
@@ -99,7 +99,7 @@ def _silent(con: duckdb.DuckDBPyConnection, week: date) -> Iterable[Alarm]:
     ).fetchall()
     for carrier in sorted({str(row[0]) for row in rows}):
         mine = [row[1:] for row in rows if str(row[0]) == carrier]
-        jump = _jump(Weeks(*(tuple(column) for column in zip(*mine, strict=True))))
+        jump = jump_of(Weeks(*(tuple(column) for column in zip(*mine, strict=True))))
         if jump and jump.before - jump.now >= 2 * JUMP:
             said = (
                 f"Only {share(jump.now)} of {carrier}'s parcels have any scan since the week of {day(jump.since)},"
@@ -124,7 +124,7 @@ def _columns(con: duckdb.DuckDBPyConnection, table: Table, week: date) -> Iterab
     ).fetchall()
     for i, name in enumerate(optional):
         told = Weeks(*(tuple(row[j] for row in rows) for j in (0, 2 + i, 1)))
-        if (jump := _jump(told)) and abs(jump.now - jump.before) >= JUMP:
+        if (jump := jump_of(told)) and abs(jump.now - jump.before) >= JUMP:
             what, when = f"{table.name}.{name}", f"since the week of {day(jump.since)}"
             said = f"{what} is filled for {share(jump.now)} of the rows {when}, {share(jump.before)} before."
             yield Alarm("data", what, Slice(), jump.since, jump.before, jump.now, jump.p, said)
@@ -144,7 +144,7 @@ class Jump(NamedTuple):
     p: float
 
 
-def _jump(told: Weeks) -> Jump | None:
+def jump_of(told: Weeks) -> Jump | None:
     """Return the step that parts the weeks best, if it is one: sure, and kept up to the newest week."""
     part, whole = np.array(told.part, dtype=np.float64), np.array(told.whole, dtype=np.float64)
     if len(part) <= BASE_WEEKS or (whole < FEWEST_ROWS).any():

@@ -25,6 +25,7 @@ from closeloop import (
     facts,
     feed_alarms,
     findings,
+    gaps,
     hotspots,
     impact,
     ledger,
@@ -108,12 +109,13 @@ class Loop(Explorable):
 
     @cached_property
     def alarms(self) -> tuple[Alarm, ...]:
-        """What changed in the data, then in the mix, then where it is always worse: nothing that rose."""
+        """What changed in the data, what is missing, what changed in the mix, and where it is always worse."""
         return self._once(
             "alarms.json",
             tuple[Alarm, ...],
             lambda: (
                 *feed_alarms.changes(self.con, self.week),
+                *gaps.gaps(self.con, self.week),
                 *mix.shifts(self.cube),
                 *hotspots.hotspots(self.con, self.cube),
             ),

@@ -10,13 +10,18 @@ from datetime import date, timedelta
 import duckdb
 import numpy as np
 
+from closeloop.cells import FIRST_MONDAY
 from closeloop.cube import Cube, Series
 from closeloop.leaves import Leaves
 from closeloop.model import Estimate, Metric, Pattern, Point, Slice, stable_id
 from closeloop.scan import WINDOWS, Pick, Q, Scan, Strain, explain, large_enough, scan, strain_of
 from closeloop.stats import level_shift
 from closeloop.stats.control_chart import control_chart
-from closeloop.words import number, share
+from closeloop.stats.drift import Drift, drift
+from closeloop.words import day, number, share
+
+LONGEST_DRIFT = 20
+"""Weeks back to which the start of a drift is looked for."""
 
 LONGEST_WEEKS = 12
 """Weeks back to which the onset of a pattern is looked for."""
@@ -25,7 +30,11 @@ WORSE = 1.2
 """A pattern is worse when it is surely this many times what it was the week before."""
 
 REPLAY_WEEKS = 16
-"""Weeks that are scanned again to tell since when a pattern has been seen."""
+"""Weeks that are scanned again, at least, to tell since when a pattern has been seen."""
+
+REPLAY_FROM = 13
+"""The replay begins at the first of so many weeks of the calendar: a run a week later begins at the same one, and
+so gives the same names."""
 
 STRANGERS = 3
 """The distance of two patterns that have nothing to do with each other."""
@@ -49,7 +58,8 @@ def find(con: duckdb.DuckDBPyConnection, cube: Cube) -> Found:
     leaves: dict[str, Leaves] = {}
     strains = {s.metric.id: strain_of(s.until(cube.week)) for s in cube.series if s.metric.scanned}
     before, resolved, tests = tuple[Pattern, ...](), tuple[Pattern, ...](), 0
-    for back in range(REPLAY_WEEKS - 1, -1, -1):
+    more = ((cube.week - FIRST_MONDAY).days // 7 - REPLAY_WEEKS + 1) % REPLAY_FROM
+    for back in range(REPLAY_WEEKS - 1 + more, -1, -1):
         week = cube.week - timedelta(weeks=back)
         now, tests = scan_week(con, cube, week, strains, leaves)
         patterns = _identified(now, before)
@@ -78,17 +88,23 @@ def scan_week(
 def _pattern(first: Scan, pick: Pick, week: date) -> Pattern:
     rest, row, series, metric = pick.scan, pick.row, pick.scan.series, pick.scan.series.metric
     best, weeks = rest.best, level_shift.onset(series.bad[row], series.total[row], LONGEST_WEEKS)
-    onset = series.weeks[-weeks]
+    onset, slow = series.weeks[-weeks], drift(series.bad[row], series.total[row], LONGEST_DRIFT)
+    began = ()
+    if slow:
+        began = (series.weeks[-slow.earliest], series.weeks[-slow.latest])
+        onset, weeks = series.weeks[-slow.periods], min(weeks, int(pick.scan.window[row]))
     x, n = float(series.bad[row, -weeks:].sum()), float(series.total[row, -weeks:].sum())
-    e = float(best.expected[row] / best.total[row]) * n
+    e = (slow.level if slow else float(best.expected[row] / best.total[row])) * n
     se = math.hypot(float(best.se[row]) * math.sqrt(n / float(best.total[row])), _scatter(series, row, weeks))
     excess = _shrunken(x - e, se, weeks)
     return Pattern(
-        metric=metric.id, slice=series.slices[row], kind="spike" if onset == series.weeks[-1] else "step",
+        metric=metric.id, slice=series.slices[row],
+        kind="drift" if slow else "spike" if onset == series.weeks[-1] else "step",
         onset=onset, week=week, value=metric.shown(x / n), expected=metric.shown(e / n),
         excess=excess, unit=metric.unit, p=float(rest.p[row]), q=_q(rest, float(rest.p[row])), total=n / weeks,
-        history=history(first.series, row, mark=onset), folded=pick.folded,
-        sentence=_sentence(metric, series.slices[row], x / n, e / n, excess, n / weeks),
+        history=history(first.series, row, mark=onset), folded=pick.folded, began=began,
+        sentence=_sentence(metric, series.slices[row], x / n, e / n, excess, n / weeks)
+        + (_grows(metric, series.weeks, slow) if slow else ""),
     )  # fmt: skip
 
 
@@ -119,6 +135,14 @@ def _sentence(metric: Metric, where: Slice, now: float, usual: float, excess: Es
     shown, was = share(metric.shown(now)), share(metric.shown(usual))
     more = f"{number(excess.value)} more {metric.unit} a week than expected"
     return f"{metric.label}, {where.spoken}: {shown} instead of {was}; {more}, among {number(total)} a week."
+
+
+def _grows(metric: Metric, weeks: tuple[date, ...], slow: Drift) -> str:
+    size = 100 if metric.kind in ("share", "index") else 1
+    by, low, high = (f"{size * abs(value):.1f}" for value in (slow.slope, slow.low, slow.high))
+    since, earliest, latest = (day(weeks[-n]) for n in (slow.periods, slow.earliest, slow.latest))
+    began = f"the week of {since}" + (f" (between {earliest} and {latest})" if earliest != latest else "")
+    return f" It is no step but a drift: {by} points worse every week ({low} to {high}) since {began}."
 
 
 def history(series: Series, row: int, mark: date | None = None, weeks: int = 26) -> tuple[Point, ...]:
@@ -156,14 +180,20 @@ def _one_problem_once(found: Sequence[Pattern]) -> list[Pattern]:
 
 def _is_part(pattern: Pattern, other: Pattern) -> bool:
     """A slice within another, hit harder from the same weeks on, is a detail of it."""
-    together = abs((pattern.onset - other.onset).days) <= 14
+    together = abs((pattern.onset - other.onset).days) <= 14 or "drift" in (pattern.kind, other.kind)
     return pattern.metric == other.metric and other.slice.contains(pattern.slice) and together
 
 
 def _same_problem(one: Pattern, other: Pattern) -> bool:
     related = one.metric in UPSTREAM and other.metric in UPSTREAM and one.metric != other.metric
     nested = one.slice.contains(other.slice) or other.slice.contains(one.slice)
-    return related and nested and abs((one.onset - other.onset).days) <= 28
+    return related and nested and _together(one, other)
+
+
+def _together(one: Pattern, other: Pattern) -> bool:
+    """Whether two patterns may have begun as one; a drift shows in some metrics long before others."""
+    slow = "drift" in (one.kind, other.kind)
+    return abs((one.onset - other.onset).days) <= (7 * LONGEST_DRIFT if slow else 28)
 
 
 def _identified(now: Sequence[Pattern], before: Sequence[Pattern]) -> tuple[Pattern, ...]:

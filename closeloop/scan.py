@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from closeloop.cells import FIRST_MONDAY
 from closeloop.cube import Floats, Series
 from closeloop.leaves import Leaves, leaves_of
 from closeloop.model import Slice
@@ -23,6 +24,9 @@ Q = 0.05
 
 STILL_UP = 0.4
 """The part of its rise that the newest weeks of a window must show: a spell that ended is no pattern."""
+
+LEARNT_EVERY = 4
+"""Weeks after which the strain is learnt anew, on the calendar, not counted from the newest week."""
 
 MOST_PATTERNS = 5
 """Patterns of one metric that a week's report can show."""
@@ -65,22 +69,38 @@ class Scan:
 
 @dataclass(frozen=True)
 class Strain:
-    """How much more one metric's slices moved in the past than their errors say, by slice."""
+    """How much more one metric's slices moved in the past than their errors say, by dimensions.
 
-    factor: dict[Slice, Floats]
+    `squares` are the tests made at earlier weeks, by window; `learnt` holds what they come to, by week. What a
+    week learns rests on the weeks before it alone, so it is the same in every later run.
+    """
+
+    groups: dict[tuple[str, ...], int]
+    codes: NDArray[np.int_]
+    squares: tuple[dict[int, Floats], ...]
+    learnt: dict[int, Floats] = field(default_factory=dict[int, Floats])
 
     def of(self, series: Series) -> Floats:
-        """Return windows x slices; a slice that was too small to tell gets the usual factor."""
-        unknown = np.full(len(WINDOWS), level_shift.UNKNOWN_STRAIN)
-        return np.stack([self.factor.get(where, unknown) for where in series.slices], axis=1)
+        """Return windows x slices for the newest week of a series, learnt anew at the start of each four weeks."""
+        ago = (series.weeks[-1] - FIRST_MONDAY).days // 7 % LEARNT_EVERY
+        until = len(series.weeks) - ago
+        if until not in self.learnt:
+            self.learnt[until] = np.stack([self._by_group(i, until) for i in range(len(WINDOWS))])
+        return self.learnt[until][:, [self.groups[where.dims] for where in series.slices]]
+
+    def _by_group(self, window: int, until: int) -> Floats:
+        last = until - level_shift.UNASKED
+        known = {end: squares for end, squares in self.squares[window].items() if end <= last}
+        return level_shift.strain_by_group(known, self.codes, WINDOWS[window])
 
 
 def strain_of(series: Series) -> Strain:
-    """Learn from the weeks before the newest ones how far each kind of slice wanders by itself."""
-    large = large_enough(series)
-    binomial, dims = series.metric.kind == "share", [where.dims for where in large.slices]
-    factors = [level_shift.strain(large.bad, large.total, w, dims, binomial=binomial) for w in WINDOWS]
-    return Strain(dict(zip(large.slices, np.stack(factors, axis=1), strict=True)))
+    """Test a metric at all its earlier weeks, to learn how far each kind of slice wanders by itself."""
+    binomial, groups = series.metric.kind == "share", dict[tuple[str, ...], int]()
+    codes = np.array([groups.setdefault(where.dims, len(groups)) for where in series.slices], dtype=np.int_)
+    total = np.where(_named(series)[:, None], series.total, 0.0)
+    squares = (level_shift.past_squares(series.bad, total, w, binomial=binomial, least=MIN_EXPOSURE) for w in WINDOWS)
+    return Strain(groups, codes, tuple(squares))
 
 
 def scan(series: Series, strain: Floats) -> Scan:
@@ -99,8 +119,11 @@ def scan(series: Series, strain: Floats) -> Scan:
 
 def large_enough(series: Series) -> Series:
     """Leave out slices with so few rows a week that a rise could not be told from chance."""
-    named = np.array([not UNNAMED & {value for _, value in where.where} for where in series.slices])
-    return series.only(named & (series.total[:, -8:].mean(axis=1) >= MIN_EXPOSURE))
+    return series.only(_named(series) & (series.total[:, -8:].mean(axis=1) >= MIN_EXPOSURE))
+
+
+def _named(series: Series) -> NDArray[np.bool_]:
+    return np.array([not UNNAMED & {value for _, value in where.where} for where in series.slices], dtype=np.bool_)
 
 
 def _discoveries(scan_: Scan, q: float) -> NDArray[np.int_]:

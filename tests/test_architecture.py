@@ -11,7 +11,7 @@ PACKAGE = ROOT / "closeloop"
 ORDER = (
     "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "clocks", "engines",
     "facts", "metrics", "glossary", "cells", "streamed", "cube", "cube_file", "leaves", "words", "scan", "patterns",
-    "early", "mix", "feed_alarms", "hotspots",
+    "early", "mix", "feed_alarms", "gaps", "hotspots",
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
     "triggers", "coincidences", "comparisons", "clues", "mixes", "origins", "proposals", "causes",
     "changes", "observed", "doubts", "impact", "review", "ledger", "findings", "summary",

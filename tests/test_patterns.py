@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closeloop import patterns, simulate, weeks
+from closeloop import patterns, scan, simulate, weeks
 from closeloop.loop import Loop
 from closeloop.model import Estimate, Pattern, Slice
 from closeloop.patterns import Found
@@ -189,3 +189,19 @@ def test_merchants_without_problems_show_next_to_nothing(open_source: Callable[.
         assert found.tests_made > 4000
         shown += found.patterns
     assert len(shown) <= 1, [(p.metric, str(p.slice)) for p in shown]
+
+
+def test_what_a_week_learns_is_the_same_in_every_later_run(demo: Loop) -> None:
+    """The strain rests on earlier weeks alone, so ids and dates of a week do not change when it is scanned again."""
+    series = demo.cube.of("slow_transit")
+    for week in ("2026-W36", "2026-W43"):
+        then = series.until(weeks.parse(week))
+        large = scan.large_enough(then)
+        assert (scan.strain_of(series).of(large) == scan.strain_of(then).of(large)).all()
+
+
+def test_names_of_a_week_do_not_depend_on_when_one_asks(at: At, demo_week: Callable[[str], Loop]) -> None:
+    asked_then = patterns.find(demo_week("2026-W38").con, demo_week("2026-W38").cube)
+    assert [(p.id, p.first_seen) for p in asked_then.patterns] == [
+        (p.id, p.first_seen) for p in at("2026-W38").patterns
+    ]

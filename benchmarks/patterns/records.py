@@ -12,9 +12,9 @@ from typing import Any
 
 import duckdb
 
-from closeloop import comparisons, metrics, project, simulate
+from closeloop import comparisons, gaps, metrics, project, simulate
 from closeloop.loop import Loop, read_source
-from closeloop.model import Cause, Pattern, Slice
+from closeloop.model import Alarm, Cause, Pattern, Slice
 from closeloop.simulate import Problem, Scenario
 
 Record = dict[str, Any]
@@ -46,18 +46,23 @@ def opened(scenario: Scenario, out: Path) -> Loop:
 def review(seed: int, scenario: Scenario, loop: Loop) -> Iterator[Record]:
     """Hold what is shown against what was planted."""
     shown: list[Shown] = list(zip(loop.patterns.patterns, loop.causes, strict=True))
+    missing = gaps.gaps(loop.con, loop.week)
     truths = [one for one in scenario.problems if one.role == "problem"]
     decoys = [one for one in scenario.problems if one.role == "decoy"]
     others = [(p, c) for p, c in shown if not any(_about(p, one) for one in truths)]
+    strange = [one for one in missing if not any(_is_gap_of(one, truth) for truth in truths)]
     common: Record = {"seed": seed, "kind": simulate.case_of(seed).title, "decoy": [d.shows_in[0] for d in decoys]}
     whole: Record = {
-        "shown": len(shown), "false": len(others),
+        "shown": len(shown) + len(missing), "false": len(others) + len(strange),
         "decoy_blamed": any(_blamed(p, c, one) for p, c in others for one in decoys),
-        "others": [f"{p.metric}: {p.slice} since {p.onset}: {c.origin} {c.weight}" for p, c in others],
+        "others": [f"{p.metric}: {p.slice} since {p.onset}: {c.origin} {c.weight}" for p, c in others]
+        + [f"missing {one.what}: {one.scope} since {one.since}" for one in strange],
     }  # fmt: skip
     nothing: Record = {"shown": 0, "false": 0, "decoy_blamed": False, "others": []}
     for i, truth in enumerate(truths):
-        yield common | (nothing if i else whole) | _of(truth, shown, decoys, loop)
+        told = _of(truth, shown, decoys, loop)
+        gap = _as_gap(truth, loop) if any(_is_gap_of(one, truth) for one in missing) else {}
+        yield common | (nothing if i else whole) | (told if told["found"] else told | gap)
     if not truths:
         yield common | whole | {"origin": "", "found": False, "null": True}
 
@@ -65,6 +70,27 @@ def review(seed: int, scenario: Scenario, loop: Loop) -> Iterator[Record]:
 def _about(pattern: Pattern, truth: Problem) -> bool:
     """A pattern can belong to what was planted when its metric can show it and its slice could hold it."""
     return _fits(pattern, truth) and pattern.onset >= truth.start - SLACK
+
+
+def _is_gap_of(alarm: Alarm, truth: Problem) -> bool:
+    """A gap can belong to what was planted when that takes scans or orders away where it is."""
+    taken = {"orders", "scans", "missing_scan_rate"} & set(truth.shows_in)
+    return bool(taken) and _slice(truth).overlaps(alarm.scope) and alarm.since >= truth.start - SLACK
+
+
+def _as_gap(truth: Problem, loop: Loop) -> Record:
+    """Write down what was said of a gap that no pattern shows; nobody gives an origin for it."""
+    weeks = [loop.week - timedelta(weeks=back) for back in range(4, -1, -1)]
+    alarms = [(week, one) for week in weeks for one in gaps.gaps(loop.con, week) if _is_gap_of(one, truth)]
+    (first, _), (_, last) = alarms[0], alarms[-1]
+    days = (first + timedelta(days=7) - truth.start).days
+    return {
+        "found": True, "metric": last.what, "what": "gap", "slice": list(last.scope.where),
+        "right_slice": _slice(truth).contains(last.scope) and len(last.scope.where) <= len(truth.where) + 1,
+        "weeks_to_find": max(0, days) / 7, "weeks_since_known": max(0, days) / 7, "said_origin": "", "weights": {},
+        "onset_error": (last.since - truth.start).days,
+        "onset_covered": last.since <= truth.start < last.since + timedelta(days=7),
+    }  # fmt: skip
 
 
 def _fits(pattern: Pattern, truth: Problem) -> bool:

@@ -24,7 +24,8 @@ def measured(records: Sequence[Record]) -> tuple[Figure, ...]:
     """Count what was found, what was right, and what was false."""
     planted, nulls = [r for r in records if not r["null"]], [r for r in records if r["null"]]
     found = [r for r in planted if r["found"]]
-    decided = [r for r in found if r["said_origin"] != "undecided"]
+    asked = [r for r in found if r["said_origin"]]
+    decided = [r for r in asked if r["said_origin"] != "undecided"]
     n, weeks = len(found), median([r["weeks_since_known"] for r in found] or [0.0])
     return (
         share("planted problems found", n, len(planted)),
@@ -34,7 +35,7 @@ def measured(records: Sequence[Record]) -> tuple[Figure, ...]:
         share(
             "right origin, of those decided", _count(decided, lambda r: r["said_origin"] == r["origin"]), len(decided)
         ),
-        share("undecided, of the found", n - len(decided), n),
+        share("undecided, of the found", len(asked) - len(decided), len(asked)),
         share("first day within 3 days, of the found", _count(found, lambda r: abs(r["onset_error"]) <= 3), n),
         share("first day in its 95 % interval", _count(found, lambda r: r["onset_covered"]), n),
         share("decoy blamed, of the planted", _count(planted, _blamed), len(planted)),
@@ -74,7 +75,7 @@ def _calibration(found: Sequence[Record]) -> list[str]:
     """Compare every weight given to an origin with how often it was that one."""
     pairs = [(w, o == r["origin"]) for r in found for o, w in r["weights"].items() if o != "undecided"]
     told = [(max(r["weights"].values()), r["said_origin"] == r["origin"]) for r in found
-            if r["said_origin"] != "undecided"]  # fmt: skip
+            if r["said_origin"] not in ("", "undecided")]  # fmt: skip
     lines = ["| weight of the named origin | n | mean weight | right |", "|---|---|---|---|"]
     for low, high in pairwise(EDGES):
         group = [(w, right) for w, right in told if low <= w < high]

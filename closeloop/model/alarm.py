@@ -1,4 +1,4 @@
-"""What deserves a look though nothing rose: the data or the mix changed, or a slice was worse all along."""
+"""What deserves a look though nothing rose: data or mix changed, something is missing, or was worse all along."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from closeloop.slices import Slice
 
-AlarmKind = Literal["mix", "data", "hotspot"]
+AlarmKind = Literal["mix", "data", "gap", "hotspot"]
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,17 @@ from typing import Literal
 from closeloop.model.estimate import Estimate, Point
 from closeloop.slices import Slice
 
-PatternKind = Literal["spike", "step"]
+PatternKind = Literal["spike", "step", "drift"]
 Status = Literal["new", "continuing", "worse", "resolved"]
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """Exceptions that belong together: one metric, the slice that explains them, since when."""
+    """Exceptions that belong together: one metric, the slice that explains them, since when.
+
+    A drift has no first day that anyone could see: `began` holds the first and the last Monday of the weeks in which
+    it began with 95 %; it is empty for other kinds.
+    """
 
     metric: str
     slice: Slice
@@ -36,6 +40,7 @@ class Pattern:
     also_in: tuple[str, ...] = ()
     history: tuple[Point, ...] = ()
     sentence: str = ""
+    began: tuple[date, ...] = ()
 
     @property
     def weeks(self) -> int:

@@ -19,7 +19,12 @@ DECISIONS = {
     "too early": "Too early to tell",
     "not comparable": "Cannot be told",
 }
-ALARMS = {"mix": "The mix changed", "data": "The data changed", "hotspot": "Worse all along"}
+ALARMS = {
+    "mix": "The mix changed",
+    "data": "The data changed",
+    "gap": "Something is missing",
+    "hotspot": "Worse all along",
+}
 STATES = {
     "normal": "Within normal variation",
     "better": "Better than normal variation",

@@ -142,20 +142,41 @@ def strain(bad: Floats, total: Floats, window: int, groups: Sequence[Hashable], 
     really worth (an empirical null by its centre, Efron 2004, so that old problems do not hide new
     ones). Never below 1.
     """
-    ends = range(MIN_BASELINE + window, bad.shape[1] - UNASKED + 1, 2)
-    squares = [
-        ((found.observed - found.expected) / np.maximum(found.se, 1e-9)) ** 2
-        for end in ends
-        for found in [rise(bad[:, :end], total[:, :end], window, binomial=binomial)]
-    ]
+    names = sorted({str(group) for group in groups})
+    codes = np.array([names.index(str(group)) for group in groups], dtype=np.int_)
+    return strain_by_group(past_squares(bad, total, window, binomial=binomial), codes, window)[codes]
+
+
+def past_squares(bad: Floats, total: Floats, window: int, *, binomial: bool, least: float = 0.0) -> dict[int, Floats]:
+    """Test all series at earlier ends: by the number of periods until each, their squared test values.
+
+    A series that had less than `least` a period before an end is NaN there. What stands at an end rests on the
+    periods before it alone, so it is the same however long the series has become since.
+    """
+    found: dict[int, Floats] = {}
+    for end in range(MIN_BASELINE + window, bad.shape[1] - UNASKED + 1, 2):
+        large = total[:, max(0, end - UNASKED) : end].mean(axis=1) >= least
+        test = rise(bad[large, :end], total[large, :end], window, binomial=binomial)
+        found[end] = np.full(len(bad), np.nan)
+        found[end][large] = ((test.observed - test.expected) / np.maximum(test.se, 1e-9)) ** 2
+    return found
+
+
+def strain_by_group(squares: dict[int, Floats], codes: NDArray[np.int_], window: int) -> Floats:
+    """Return the factor of each group of series from the squares of their earlier tests."""
+    groups = int(codes.max(initial=0)) + 1
     if len(squares) < FEWEST_ENDS:
-        return np.full(len(bad), UNKNOWN_STRAIN)
-    seen = np.array(squares)
-    _, codes = np.unique([str(group) for group in groups], return_inverse=True)
-    own = np.array([np.median(seen[:, codes == code]) for code in range(codes.max() + 1)])
-    looks = np.bincount(codes) * len(squares) * 2 / window
-    shrunk = (looks * own + STRAIN_PRIOR * np.median(seen)) / (looks + STRAIN_PRIOR)
-    return np.sqrt(np.maximum(1.0, shrunk / CHI_SQUARE_MEDIAN))[codes]
+        return np.full(groups, UNKNOWN_STRAIN)
+    seen = np.array(list(squares.values()))
+    of, known = np.broadcast_to(codes, seen.shape)[np.isfinite(seen)], seen[np.isfinite(seen)]
+    if not len(known):
+        return np.full(groups, UNKNOWN_STRAIN)
+    members = np.bincount(of, minlength=groups)
+    parts = np.split(known[np.argsort(of, kind="stable")], np.cumsum(members)[:-1])
+    own = np.array([np.median(part) if len(part) else 0.0 for part in parts])
+    looks = members * 2 / window
+    shrunk = (looks * own + STRAIN_PRIOR * np.median(known)) / (looks + STRAIN_PRIOR)
+    return np.sqrt(np.maximum(1.0, shrunk / CHI_SQUARE_MEDIAN))
 
 
 def onset(bad: Floats, total: Floats, longest: int) -> int:
