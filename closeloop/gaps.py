@@ -95,7 +95,7 @@ def _slices(rows: pd.DataFrame, dims: tuple[str, ...]) -> Iterator[tuple[Slice, 
     for fixed in (*combinations(dims, 1), *combinations(dims, 2)):
         sums = rows.groupby([*fixed, "week"], sort=True)[["part", "whole"]].sum()
         for key, mine in sums.groupby(level=list(range(len(fixed))), sort=True):
-            values = [str(value) for value in (key if isinstance(key, tuple) else (key,))]
+            values = [str(value) for value in key]
             if "unknown" not in values:
                 yield Slice.of(zip(fixed, values, strict=True)), mine.droplevel(list(range(len(fixed))))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import combinations
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from closeloop.stats.multiple_testing import benjamini_hochberg
 from closeloop.words import number, share
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int_]
 
 HALF_WEEKS = 12
 """Weeks in which a slice is picked, and again as many after them in which it is measured."""
@@ -122,20 +124,46 @@ def _cells(con: duckdb.DuckDBPyConnection, metric: Metric, dims: tuple[str, ...]
 
 def _excesses(cells: pd.DataFrame, dims: tuple[str, ...], only: set[Slice] | None = None) -> Iterator[Excess]:
     """Hold each slice of one or two dimensions against the rest of its strata."""
+    coded = _Coded.of(cells, dims)
     for fixed in (*combinations(dims, 1), *(pair for pair in combinations(dims, 2) if pair not in NESTED)):
-        others = [dim for dim in dims if dim not in fixed and not _says(dim, fixed)]
-        strata = _codes(cells, others)
-        for key, rows in cells.groupby(list(fixed), sort=True).indices.items():
-            values = key if isinstance(key, tuple) else (key,)
-            where = Slice.of((dim, str(value)) for dim, value in zip(fixed, values, strict=True))
-            if only is None or where in only:
-                yield _excess(where, cells, strata, np.asarray(rows))
+        others = tuple(dim for dim in dims if dim not in fixed and not _says(dim, fixed))
+        yield from (one for one in _held(coded, fixed, others) if only is None or one.where in only)
 
 
-def _codes(cells: pd.DataFrame, dims: list[str]) -> NDArray[np.int_]:
-    if not dims:
-        return np.zeros(len(cells), dtype=np.int_)
-    return np.asarray(cells.groupby(dims, sort=False).ngroup(), dtype=np.int_)
+@dataclass(frozen=True)
+class _Coded:
+    """The cells as arrays: week and each dimension as numbers, with the values that they stand for."""
+
+    week: Ints
+    bad: Floats
+    n: Floats
+    codes: dict[str, Ints]
+    values: dict[str, list[str]]
+
+    @staticmethod
+    def of(cells: pd.DataFrame, dims: tuple[str, ...]) -> _Coded:
+        week = pd.factorize(cells["week"].to_numpy(), sort=True)[0]
+        told = {dim: pd.factorize(cells[dim].astype(str), sort=True) for dim in dims}
+        codes = {dim: np.asarray(number, dtype=np.int_) for dim, (number, _) in told.items()}
+        values = {dim: [str(value) for value in names] for dim, (_, names) in told.items()}
+        bad, n = (cells[name].to_numpy(dtype=np.float64) for name in ("bad", "n"))
+        return _Coded(np.asarray(week, dtype=np.int_), bad, n, codes, values)
+
+    def groups(self, dims: tuple[str, ...]) -> tuple[Ints, Ints]:
+        """Return the combinations of some dimensions that occur, a number each, and which of them each cell is."""
+        key = np.zeros(len(self.week), dtype=np.int_)
+        for dim in dims:
+            key = key * len(self.values[dim]) + self.codes[dim]
+        found, place = np.unique(key, return_inverse=True)
+        return found, np.asarray(place, dtype=np.int_)
+
+    def slice_of(self, fixed: tuple[str, ...], key: int) -> Slice:
+        """Return the slice that a combination stands for."""
+        where: list[tuple[str, str]] = []
+        for dim in reversed(fixed):
+            key, value = divmod(key, len(self.values[dim]))
+            where.append((dim, self.values[dim][value]))
+        return Slice.of(where)
 
 
 def _says(dim: str, fixed: tuple[str, ...]) -> bool:
@@ -143,29 +171,44 @@ def _says(dim: str, fixed: tuple[str, ...]) -> bool:
     return any({dim, one} == {"carrier", "service"} for one in fixed)
 
 
-def _excess(where: Slice, cells: pd.DataFrame, strata: NDArray[np.int_], rows: NDArray[np.int_]) -> Excess:
-    bad, n = cells["bad"].to_numpy(), cells["n"].to_numpy()
-    k = int(strata.max()) + 1
-    own_bad, own_n = (np.bincount(strata[rows], x[rows], k) for x in (bad, n))
-    rest_bad, rest_n = np.bincount(strata, bad, k) - own_bad, np.bincount(strata, n, k) - own_n
+def _held(coded: _Coded, fixed: tuple[str, ...], others: tuple[str, ...]) -> Iterator[Excess]:
+    """Measure all slices of some dimensions at once, within the strata of the others."""
+    slices, own = coded.groups(fixed)
+    strata, stratum = coded.groups(others)
+    pairs, pair = np.unique(own * len(strata) + stratum, return_inverse=True)
+    slice_at, stratum_at = np.divmod(pairs, len(strata))
+    own_bad, own_n = (np.bincount(pair, x, len(pairs)) for x in (coded.bad, coded.n))
+    rest_bad, rest_n = (
+        np.bincount(stratum, x, len(strata))[stratum_at] - mine
+        for x, mine in ((coded.bad, own_bad), (coded.n, own_n))
+    )
     rate = rest_bad / np.maximum(rest_n, 1e-9)
-    comparable = (rest_n >= np.minimum(own_n, 20))[strata[rows]]
-    mine = rows[comparable]
-    weeks = pd.factorize(cells["week"].to_numpy()[mine], sort=True)[0]
-    observed = np.bincount(weeks, bad[mine], HALF_WEEKS)
-    expected = np.bincount(weeks, (n * rate[strata])[mine], HALF_WEEKS)
-    gap = observed - expected
+    comparable = rest_n >= np.minimum(own_n, 20)
+    used = comparable[pair]
+    at = own * HALF_WEEKS + coded.week
+
+    def weekly(values: Floats) -> Floats:
+        sums = np.bincount(at[used], values[used], len(slices) * HALF_WEEKS)
+        return sums.reshape(len(slices), HALF_WEEKS)
+
+    observed, expected = weekly(coded.bad), weekly(coded.n * rate[pair])
     # The neighbours' rates are not known exactly either: their error is the same every week.
-    own = np.bincount(strata[mine], n[mine], k)
-    doubt = float((own**2 * rate * (1 - rate) / np.maximum(rest_n, 1.0)).sum()) / HALF_WEEKS**2
-    se = float(np.sqrt(gap.var(ddof=1) / HALF_WEEKS + doubt))
-    half = float(student.ppf(0.975, HALF_WEEKS - 1)) * se
-    middle = float(gap.mean())
-    p = float(student.sf(middle / max(se, 1e-9), HALF_WEEKS - 1))
-    return Excess(
-        where, float(observed.mean()), float(expected.mean()), float(n[mine].sum()) / HALF_WEEKS,
-        middle - half, middle + half, p,
-    )  # fmt: skip
+    error = np.where(comparable, own_n**2 * rate * (1 - rate) / np.maximum(rest_n, 1.0), 0.0)
+    doubt = np.bincount(slice_at, error, len(slices)) / HALF_WEEKS**2
+    gap = observed - expected
+    se = np.sqrt(gap.var(axis=1, ddof=1) / HALF_WEEKS + doubt)
+    middle, half = gap.mean(axis=1), float(student.ppf(0.975, HALF_WEEKS - 1)) * se
+    p = student.sf(middle / np.maximum(se, 1e-9), HALF_WEEKS - 1)
+    columns = (
+        observed.mean(axis=1),
+        expected.mean(axis=1),
+        weekly(coded.n).mean(axis=1),
+        middle - half,
+        middle + half,
+        p,
+    )
+    for i, key in enumerate(slices.tolist()):
+        yield Excess(coded.slice_of(fixed, key), *(float(column[i]) for column in columns))
 
 
 def _alarm(metric: Metric, one: Excess, last: date) -> Alarm:
