@@ -95,12 +95,23 @@ def test_a_time_is_verified_as_the_share_over_its_old_median(demo: Loop) -> None
     assert verdict.after < 0.15
 
 
-def test_detection_lead_can_be_verified(demo: Loop) -> None:
+def test_detection_that_got_faster_is_seen_and_what_stayed_is_not(demo: Loop) -> None:
+    """Before the change UPS's exceptions reached us twelve hours later; without that nothing moved."""
     entry = flag(demo, metric="detection_lead_h", scope=Slice.of([("carrier", "UPS")]), comparison="carrier",
                  placebo_metric="", since=None, settling_days=0)  # fmt: skip
     verdict = impact.judge(demo.con, demo.cube, entry)
     assert verdict.decision in ("no clear change", "too early")
-    assert verdict.effect is not None
+    demo.con.begin()
+    demo.con.execute(
+        "UPDATE exceptions SET detected_at = detected_at + INTERVAL 12 HOUR"
+        " WHERE carrier = 'UPS' AND opened_at < $day",
+        {"day": entry.shipped_on},
+    )
+    faster = impact.judge(demo.con, demo.cube, entry)
+    demo.con.rollback()
+    assert faster.decision == "improved"
+    assert faster.effect is not None
+    assert faster.effect.high < 0
 
 
 def test_a_placebo_that_fell_too_takes_the_claim_away(demo: Loop) -> None:
