@@ -189,7 +189,7 @@ def _held(coded: _Coded, fixed: tuple[str, ...], others: tuple[str, ...]) -> Ite
 
     def weekly(values: Floats) -> Floats:
         sums = np.bincount(at[used], values[used], len(slices) * HALF_WEEKS)
-        return sums.reshape(len(slices), HALF_WEEKS)
+        return sums.astype(np.float64).reshape(len(slices), HALF_WEEKS)
 
     observed, expected = weekly(coded.bad), weekly(coded.n * rate[pair])
     # The neighbours' rates are not known exactly either: their error is the same every week.
