@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import NamedTuple
 
 import duckdb
 import numpy as np
 
-from closeloop import clues, comparisons, metrics, origins, proposals, triggers
+from closeloop import clues, comparisons, metrics, narrowing, origins, proposals, triggers
 from closeloop.coincidences import Window, coincidences
 from closeloop.cube import Cube
-from closeloop.mixes import mix_or_rate
+from closeloop.mixes import Mix, mix_or_rate
 from closeloop.model import Cause, Evidence, Metric, Origin, Pattern, Stage
-from closeloop.stages import BEFORE_WEEKS, MILESTONES, filter_sql, milestone_split, span_of
+from closeloop.stages import BEFORE_WEEKS, MILESTONES, filter_sql, final_span, milestone_split
 from closeloop.stats.change_point import EDGE, change_point
 from closeloop.words import day, share
 
@@ -28,43 +30,79 @@ WORTH_CATCHING = 0.2
 """The share of missed promises that an alert must surely catch to be told."""
 
 
+class _Looked(NamedTuple):
+    """What was looked up for the part of a pattern's slice that rose."""
+
+    focus: Pattern
+    stages: tuple[Stage, ...]
+    spreads: tuple[comparisons.Spread, ...]
+    promise: clues.Promise | None
+    named: clues.Named | None
+    mix: Mix
+    part: narrowing.Narrowed
+
+    @property
+    def known(self) -> origins.Clues:
+        """What of it bears on the origin."""
+        to_blame = bool(self.promise and self.promise.to_blame)
+        return origins.Clues(self.spreads, to_blame, self.named, self.mix.part, self.part)
+
+
 def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern) -> Cause:
-    """Work through the evidence for one pattern and name the candidate that it favours."""
+    """Work through the evidence for one pattern and name the candidate that it favours.
+
+    Where the finest cells show that a part of the slice alone rose, all that follows is asked of that part.
+    """
     metric = metrics.by_id(pattern.metric)
-    stages = milestone_split(con, pattern)
-    spreads = comparisons.spreads(con, metric, pattern)
-    promise = clues.promise(con, pattern) if metric.id == "on_time_delivery" else None
-    named, mix = clues.named_by_rows(con, metric, pattern), mix_or_rate(con, metric, pattern)
-    steps = origins.grown(metric, stages)
-    known = origins.Clues(tuple(spreads), bool(promise and promise.to_blame), named, mix.part)
-    weights = origins.weigh(metric, pattern, steps, known)
+    seen = _look(con, metric, pattern)
+    steps = origins.grown(metric, seen.stages)
+    weights = origins.weigh(metric, pattern, steps, seen.known)
     origin = origins.decided(weights)
     stage = "price" if metric.kind == "index" else max(steps, key=lambda name: steps[name], default="")
-    began, alert = onset(con, metric, pattern, stage), _earlier(con, pattern, stage)
-    worse = next((s.worse[0] for s in spreads if s.dim == "carrier" and known.only_one("carrier")), "")
-    remedy = proposals.propose(con, pattern, proposals.Why(origin, stage, promise, named, alert, worse))
-    evidence = [
-        *comparisons.siblings(con, metric, pattern),
-        *(told for spread in spreads if (told := comparisons.told(spread))),
-        _load(cube, pattern, origin), promise and promise.evidence, named and named.evidence, mix.evidence,
-        _nobody_named(pattern, stage, known),
-    ]  # fmt: skip
+    began, alert = onset(con, metric, seen.focus, stage), _earlier(con, seen.focus, stage)
+    worse = next((s.worse[0] for s in seen.spreads if s.dim == "carrier" and seen.known.only_one("carrier")), "")
+    why = proposals.Why(origin, stage, seen.promise, seen.named, alert, worse)
+    remedy = proposals.propose(con, seen.focus, why)
+    told = (*_evidence(con, metric, pattern, seen), _load(cube, pattern, origin), _nobody_named(stage, seen))
     return Cause(
         pattern=pattern.id, origin=origin, weight=round(weights[origin], 2), stage=stage, onset=began.day,
-        recent=pattern.weeks <= 8, sentence=_sentence(pattern, origin, stage, stages, began),
-        evidence=tuple(e for e in evidence if e), stages=stages,
-        proposal=proposals.sentence(remedy) if remedy else proposals.undecided(pattern),
-        onset_low=began.low, onset_high=began.high, coincidences=coincidences(con, pattern, began),
+        recent=pattern.weeks <= 8, sentence=_sentence(seen, origin, stage, began),
+        evidence=tuple(e for e in told if e), stages=seen.stages,
+        proposal=proposals.sentence(remedy) if remedy else proposals.undecided(seen.focus),
+        onset_low=began.low, onset_high=began.high, coincidences=coincidences(con, seen.focus, began),
         earlier=triggers.sentence(alert) if alert else "",
         origins=tuple(sorted(weights.items(), key=lambda told: (-told[1], told[0]))), remedy=remedy,
     )  # fmt: skip
 
 
-def _nobody_named(pattern: Pattern, stage: str, known: origins.Clues) -> Evidence | None:
+def _look(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> _Looked:
+    part = narrowing.narrow(con, metric, pattern)
+    focus = replace(pattern, slice=part.part)
+    return _Looked(
+        focus, milestone_split(con, focus), tuple(comparisons.spreads(con, metric, focus)),
+        clues.promise(con, focus) if metric.id == "on_time_delivery" else None,
+        clues.named_by_rows(con, metric, focus), mix_or_rate(con, metric, focus), part,
+    )  # fmt: skip
+
+
+def _evidence(
+    con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, seen: _Looked
+) -> tuple[Evidence | None, ...]:
+    return (
+        *comparisons.siblings(con, metric, pattern),
+        *seen.part.evidence,
+        *(comparisons.told(spread) for spread in seen.spreads),
+        seen.promise and seen.promise.evidence,
+        seen.named and seen.named.evidence,
+        seen.mix.evidence,
+    )
+
+
+def _nobody_named(stage: str, seen: _Looked) -> Evidence | None:
     """Say when a rise under way cannot be laid at one carrier's door, because the data names none."""
-    if not stage.endswith(("to destination", "to first attempt")) or known.asked("carrier") > 1:
+    if not stage.endswith(("to destination", "to first attempt")) or seen.known.asked("carrier") > 1:
         return None
-    if set(pattern.slice.dims) & {"carrier", "service"}:
+    if set(seen.focus.slice.dims) & {"carrier", "service"}:
         return None
     return Evidence("No two carriers can be compared here: a carrier and a cause outside look alike.", False)
 
@@ -75,7 +113,7 @@ def onset(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, stag
         return Window(pattern.began[0], pattern.onset, pattern.began[1] + timedelta(days=6))
     clock = _clock(metric, stage)
     condition, values = filter_sql(pattern.slice)
-    span = span_of(pattern)
+    span = final_span(pattern)
     rows = con.execute(
         f"""
         SELECT {clock}::DATE - $start::DATE AS at, coalesce(sum(({metric.bad})::DOUBLE), 0) AS bad,
@@ -131,22 +169,25 @@ def _earlier(con: duckdb.DuckDBPyConnection, pattern: Pattern, stage: str) -> tr
     return found if found and found.caught_share.low >= WORTH_CATCHING else None
 
 
-def _sentence(pattern: Pattern, origin: Origin, stage: str, stages: tuple[Stage, ...], began: Window) -> str:
-    step = next((s for s in stages if s.name == stage), None)
+def _sentence(seen: _Looked, origin: Origin, stage: str, began: Window) -> str:
+    step = next((s for s in seen.stages if s.name == stage), None)
     who = "No origin stands out" if origin == "undecided" else f"The candidate is {_article(origin)}"
-    where = f"{who} for {pattern.slice.spoken}, {_since(began)}"
+    where = f"{who} for {seen.focus.slice.spoken}, {_since(began, seen.focus)}"
     if step is None or step.excess <= 0:
         return f"{where}."
     hours = f"{where}: {stage} takes {step.since:.0f} hours instead of {step.before:.0f}"
-    if not pattern.slice.where:
+    if not seen.focus.slice.where:
         return f"{hours}."
     return f"{hours}, while elsewhere it takes {step.elsewhere_since:.0f} ({step.elsewhere_before:.0f} before)."
 
 
-def _since(began: Window) -> str:
+def _since(began: Window, pattern: Pattern) -> str:
+    """Say the first day, and why the pattern's week is a later one where it is: a week counts what fell due in it."""
+    due = f"; first counted in the week of {day(pattern.onset)}, when their answers fell due"
+    later = due if began.high < pattern.onset else ""
     if began.low == began.high:
-        return f"since {day(began.day)}"
-    return f"since about {day(began.day)} ({day(began.low)} to {day(began.high)})"
+        return f"since {day(began.day)}{later}"
+    return f"since about {day(began.day)} ({day(began.low)} to {day(began.high)}{later})"
 
 
 def _article(origin: Origin) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import NamedTuple, get_args
 
 import duckdb
 
 from closeloop.model import Evidence, Metric, Origin, Pattern
-from closeloop.stages import filter_sql, span_of
-from closeloop.words import share
+from closeloop.stages import filter_sql, final_span
+from closeloop.words import number, share
 
 PROMISE_SHARE = 0.5
 """The part of the added late parcels that an unchanged promise must spare to be the candidate."""
@@ -51,16 +52,18 @@ def promise(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Promise:
                count(*) FILTER (since)
         FROM due, usual
         """,
-        {**values, **span_of(pattern)},
+        {**values, **final_span(pattern)},
     ).fetchone()
     numbers = (float(v) if v is not None else 0.0 for v in row or (None,) * 6)
     before, now, late_before, late, late_if_kept, n = numbers
-    spared = (late - late_if_kept) / max(late - late_before, 1e-9)
-    lengths = f"{before:.1f} days before, {now:.1f} since"
-    if spared >= PROMISE_SHARE:
-        told = f"The promise itself became shorter ({lengths}); had it stayed, {share(late_if_kept)} would be late."
-        return Promise(True, Evidence(told, True), before, late - late_if_kept, int(n))
-    kept = f"The promise ({lengths}) does not explain it: had it stayed, {share(late_if_kept)} would still be late."
+    spared, risen = late - late_if_kept, late - late_before
+    half = 1.96 * sqrt(max(0.0, late_if_kept * (1 - late_if_kept)) / max(n, 1))
+    would = f"{share(late_if_kept)} [{share(max(0.0, late_if_kept - half))}, {share(late_if_kept + half)}] of them"
+    lengths = f"{before:.1f} days before, {now:.1f} since; {share(late_before)} late before, {share(late)} since"
+    if spared > 0 and risen > 0 and spared >= PROMISE_SHARE * risen:
+        told = f"The promise itself became shorter ({lengths}); had it stayed, {would} would be late."
+        return Promise(True, Evidence(told, True), before, spared, int(n))
+    kept = f"The promise ({lengths}) does not explain it: had it stayed, {would} would still be late."
     return Promise(False, Evidence(kept, True))
 
 
@@ -74,52 +77,78 @@ class Named(NamedTuple):
 
 def named_by_rows(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> Named | None:
     """Return what the rows of returns and exceptions give as their reason; None for other metrics."""
-    if metric.id == "return_rate":
-        return _return_reason(con, pattern)
-    return _exception(con, pattern) if metric.id == "exception_rate" else None
-
-
-def _return_reason(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Named | None:
-    sku = dict(pattern.slice.where).get("sku")
-    row = con.execute(
-        """
-        SELECT reason, count(*) * 1.0 / sum(count(*)) OVER () AS share FROM returns_known
-        WHERE ($sku IS NULL OR sku = $sku) AND requested_at::DATE >= $onset
-        GROUP BY reason ORDER BY share DESC, reason LIMIT 1
-        """,
-        {"sku": sku, "onset": pattern.onset},
-    ).fetchone()
-    if not row:
+    if metric.id not in KINDS:
         return None
-    return Named(
-        None, Evidence(f"Since then {share(row[1])} of its returns give the reason {row[0]}.", True), str(row[0])
+    condition, values = filter_sql(pattern.slice)
+    kinds, counted = KINDS[metric.id]
+    rows = con.execute(
+        f"""
+        WITH told AS ({kinds}), whole AS (
+            SELECT count(*) FILTER (fell_on < $onset) AS before, count(*) FILTER (fell_on >= $onset) AS since
+            FROM (SELECT {metric.at}::DATE AS fell_on FROM {metric.view} WHERE ({metric.rows}) AND ({condition}))
+            WHERE fell_on BETWEEN $start AND $end
+        )
+        SELECT kind, count(*) FILTER (fell_on < $onset) / any_value(before), any_value(before),
+               count(*) FILTER (fell_on >= $onset) / any_value(since), any_value(since)
+        FROM told, whole WHERE fell_on BETWEEN $start AND $end AND kind IS NOT NULL AND ({condition})
+        GROUP BY kind ORDER BY kind
+        """,
+        {**values, **final_span(pattern)},
+    ).fetchall()
+    rises = [_Kind(str(row[0]), *(float(value or 0) for value in row[1:5])) for row in rows]
+    most = max(rises, key=lambda kind: kind.rise, default=None)
+    if most is None or most.rise <= 0:
+        return None
+    part = most.rise / sum(max(0.0, kind.rise) for kind in rises)
+    origin = _usual_origin(con, most.name) if metric.id == "exception_rate" and part >= NAMED_SHARE else None
+    return Named(origin, Evidence(_risen(most, part, counted), True), most.name)
+
+
+class _Kind(NamedTuple):
+    """A reason and its share of all rows, before the onset and since."""
+
+    name: str
+    before: float
+    n_before: float
+    since: float
+    n_since: float
+
+    @property
+    def rise(self) -> float:
+        return self.since - self.before
+
+
+def _risen(told: _Kind, part: float, counted: str) -> str:
+    """Say which kind rose most, with the interval of its rise (independent rows) and its part of all rises."""
+    kind, before, n_before, now, n_now = told
+    half = 1.96 * sqrt(before / max(n_before, 1) + now / max(n_now, 1))
+    low, high = (
+        f"{'+' if end > 0 else ''}{number(100 * end, 1)}" for end in (now - before - half, now - before + half)
+    )
+    return (
+        f"{share(part)} of the added {counted} are {kind if kind.isupper() else kind.replace('_', ' ')}: from"
+        f" {share(before)} to {share(now)} of all, {100 * (now - before):+.1f} points [{low}, {high}]."
     )
 
 
-def _exception(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Named | None:
-    """Name the exception that rose most, and whose it usually is."""
-    condition, values = filter_sql(pattern.slice)
+def _usual_origin(con: duckdb.DuckDBPyConnection, category: str) -> Origin | None:
     row = con.execute(
-        f"""
-        WITH told AS (
-            SELECT exception_category AS category, label_at::DATE >= $onset AS since, count(*) AS n FROM parcel_facts
-            WHERE ({condition}) AND label_at::DATE BETWEEN $start AND $end AND exception_category IS NOT NULL
-            GROUP BY ALL
-        ), days AS (SELECT $onset::DATE - $start::DATE AS before, $end::DATE - $onset::DATE + 1 AS now),
-        risen AS (
-            SELECT category, coalesce(sum(n) FILTER (since), 0) / any_value(now)
-                           - coalesce(sum(n) FILTER (NOT since), 0) / any_value(before) AS rise
-            FROM told, days GROUP BY category
-        )
-        SELECT category, rise / sum(greatest(rise, 0)) OVER (),
-               (SELECT any_value(origin) FROM vocabulary WHERE exception_category = category)
-        FROM risen WHERE rise > 0 ORDER BY rise DESC, category LIMIT 1
-        """,
-        {**values, **span_of(pattern)},
+        "SELECT any_value(origin) FROM vocabulary WHERE exception_category = $category", {"category": category}
     ).fetchone()
-    if not row:
-        return None
-    category, part, origin = row
-    told = f"{share(part)} of the added exceptions are {str(category).replace('_', ' ')}."
-    whose = origin if part >= NAMED_SHARE and origin in ORIGINS else None
-    return Named(whose, Evidence(told, True), str(category))
+    return row[0] if row and row[0] in ORIGINS else None
+
+
+KINDS = {
+    "return_rate": (
+        """SELECT reason AS kind, bought_at::DATE AS fell_on, return_facts.* FROM return_facts
+           JOIN (SELECT order_id, ordered_at AS bought_at FROM order_facts) USING (order_id)
+           WHERE asked_at < bought_at + INTERVAL 21 DAY""",
+        "returns",
+    ),
+    "exception_rate": (
+        """SELECT exception_category AS kind, label_at::DATE AS fell_on, * FROM parcel_facts
+           WHERE exception_at < label_at + INTERVAL 7 DAY""",
+        "exceptions",
+    ),
+}
+"""Metrics whose rows name a reason: the rows with it, as the metric counts them, and what they are called."""

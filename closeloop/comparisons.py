@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot, sqrt
 from typing import NamedTuple
 
 import duckdb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from closeloop.model import Evidence, Metric, Pattern, Slice
-from closeloop.stages import filter_sql, span_of
-from closeloop.words import share
+from closeloop.stages import filter_sql, final_span
+from closeloop.words import number, share
+
+Floats = NDArray[np.float64]
+Key = tuple[int, str]
 
 HARDLY = 0.33
 """A neighbour that rose by less than this part of the slice's own rise hardly moved."""
@@ -20,15 +27,20 @@ FEW = 20
 PEERS = ("carrier", "warehouse", "channel")
 """Dimensions in which a rise that is everywhere tells of a cause that they share."""
 
+Z95 = 1.96
+
+ALL: Key = (-1, "")
+
 
 @dataclass(frozen=True)
 class Level:
-    """Bad share (or cost ratio) of a group before the onset and since, with the denominators."""
+    """Bad share (or cost ratio) of a group before the onset and since, the denominators, and the change's error."""
 
     before: float
     since: float
     n_before: float
     n_since: float
+    se: float
 
     @property
     def change(self) -> float:
@@ -36,9 +48,25 @@ class Level:
         return self.since - self.before
 
     @property
+    def low(self) -> float:
+        """The lower end of the change's 95 % interval."""
+        return self.change - Z95 * self.se
+
+    @property
+    def high(self) -> float:
+        """The upper end of the change's 95 % interval."""
+        return self.change + Z95 * self.se
+
+    @property
     def tells(self) -> bool:
         """Whether there are rows enough on both sides of the onset."""
         return min(self.n_before, self.n_since) >= FEW
+
+    def rose_with(self, change: float) -> bool | None:
+        """Whether a neighbour rose as another change did; None where its interval holds both answers."""
+        if not self.tells or (self.low <= 0 and self.high >= change):
+            return None
+        return self.change > HARDLY * change
 
 
 class Spread(NamedTuple):
@@ -54,68 +82,99 @@ class Spread(NamedTuple):
         return self.asked > 1 and len(self.worse) == self.asked
 
 
-def level_of(
-    con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, condition: str, values: dict[str, str]
-) -> Level:
-    """Sum a metric over the rows of a condition, before the pattern's onset and since."""
-    lag = f"{metric.at} < $end::DATE + 1"
-    row = con.execute(
+def levels(
+    con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, by: tuple[str, ...], within: str = "true"
+) -> dict[Key, Level]:
+    """Sum a metric before the onset and since, once by each SQL expression of `by` alone and once over all.
+
+    Keys are the number of the expression with its value; `ALL` is the key of all of it. The error of a change allows
+    for days that fail together (cluster-robust by day: Cameron and Miller 2015, section II.B), and is at least
+    that of independent rows.
+    """
+    named = [f"by{i}" for i in range(len(by))]
+    listed = "".join(f"({sql})::VARCHAR AS {name}, " for name, sql in zip(named, by, strict=True))
+    _, values = filter_sql(pattern.slice)
+    which = f"grouping_id({', '.join(named)})" if named else "0"
+    rows = con.execute(
         f"""
-        SELECT sum(({metric.bad})::DOUBLE) FILTER ({metric.at}::DATE < $onset),
-               sum(({metric.total})::DOUBLE) FILTER ({metric.at}::DATE < $onset),
-               sum(({metric.bad})::DOUBLE) FILTER ({metric.at}::DATE >= $onset),
-               sum(({metric.total})::DOUBLE) FILTER ({metric.at}::DATE >= $onset)
-        FROM {metric.view} WHERE ({metric.rows}) AND ({condition}) AND {metric.at}::DATE >= $start AND {lag}
+        WITH told AS (
+            SELECT {listed}{metric.at}::DATE AS day, ({metric.bad})::DOUBLE AS bad, ({metric.total})::DOUBLE AS total
+            FROM {metric.view} WHERE ({metric.rows}) AND ({within}) AND {metric.at}::DATE BETWEEN $start AND $end
+        )
+        SELECT {"".join(f"{name}, " for name in named)}{which} AS level, day, day >= $onset AS since,
+               coalesce(sum(bad), 0) AS bad, coalesce(sum(total), 0) AS total
+        FROM told GROUP BY GROUPING SETS ({"".join(f"({name}, day), " for name in named)}(day)) ORDER BY ALL
         """,
-        {**values, **span_of(pattern)},
-    ).fetchone()
-    bad0, n0, bad1, n1 = (float(value or 0) for value in row or (0, 0, 0, 0))
-    return Level(bad0 / n0 if n0 else 0.0, bad1 / n1 if n1 else 0.0, n0, n1)
+        {**values, **final_span(pattern)},
+    ).df()
+    found: dict[Key, Level] = {ALL: _level(rows[rows["level"] == (1 << len(by)) - 1], metric)}
+    for i, name in enumerate(named):
+        mine = rows[rows["level"] == (1 << len(by)) - 1 - (1 << (len(by) - 1 - i))].dropna(subset=name)
+        found |= {(i, str(value)): _level(part, metric) for value, part in mine.groupby(name, sort=True)}
+    return found
+
+
+def _level(days: pd.DataFrame, metric: Metric) -> Level:
+    since = days["since"].to_numpy(dtype=np.bool_)
+    bad, total = (days[name].to_numpy(dtype=np.float64) for name in ("bad", "total"))
+    before, now = (_ratio(bad[part], total[part], metric.kind == "share") for part in (~since, since))
+    return Level(before[0], now[0], before[2], now[2], hypot(before[1], now[1]))
+
+
+def _ratio(bad: Floats, total: Floats, binomial: bool) -> tuple[float, float, float]:
+    """Return the ratio of the sums over some days, its error, and the sum below the line."""
+    n = float(total.sum())
+    if n <= 0:
+        return 0.0, 0.0, 0.0
+    ratio = float(bad.sum()) / n
+    days = max(2, len(bad))
+    by_day = float(((bad - ratio * total) ** 2).sum()) / n**2 * days / (days - 1)
+    smooth = (float(bad.sum()) + 0.5) / (n + 1)
+    return ratio, sqrt(max(by_day, smooth * max(0.0, 1 - smooth) / n if binomial else 0.0)), n
 
 
 def siblings(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> list[Evidence]:
     """Compare with the neighbours on each side: the same carrier elsewhere, other carriers here."""
-    own_condition, own_values = filter_sql(pattern.slice)
-    own = level_of(con, metric, pattern, own_condition, own_values)
-    found: list[Evidence] = []
-    for i, (dim, value) in enumerate(pattern.slice.where):
-        condition = " AND ".join(
-            f"{d} {'<>' if j == i else '='} $value{j}" for j, (d, _) in enumerate(pattern.slice.where)
-        )
-        other = level_of(con, metric, pattern, condition, own_values)
-        if other.tells:
-            rest = Slice.of(pair for pair in pattern.slice.where if pair[0] != dim)
-            place = f" within {rest}" if rest.where else ""
-            found.append(_compared(metric, f"{dim} other than {value}{place}", own, other, dim, value))
-    return found
+    where = pattern.slice.where
+    if not where:
+        return []
+    sides = [" AND ".join(f"{d} {'<>' if j == i else '='} $value{j}" for j, (d, _) in enumerate(where))
+             for i in range(len(where))]  # fmt: skip
+    own = " AND ".join(f"{d} = $value{j}" for j, (d, _) in enumerate(where))
+    cases = " ".join(f"WHEN {side} THEN '{i}'" for i, side in enumerate(sides))
+    found = levels(con, metric, pattern, (f"CASE WHEN {own} THEN 'own' {cases} END",))
+    mine = found.get((0, "own"))
+    told = ((i, found.get((0, str(i)))) for i in range(len(where)))
+    return [_compared(metric, pattern.slice, i, mine, other) for i, other in told
+            if mine and other and other.rose_with(mine.change) is not None]  # fmt: skip
 
 
-def _compared(metric: Metric, group: str, own: Level, other: Level, dim: str, value: str) -> Evidence:
-    levels = f"{_shown(metric, other.before)} before, {_shown(metric, other.since)} since"
-    if other.change < HARDLY * own.change:
-        return Evidence(f"Parcels with {group} hardly moved ({levels}), so it is about {dim} = {value}.", True)
-    return Evidence(f"Parcels with {group} got worse too ({levels}), so it is not {dim} = {value} alone.", False)
+def _compared(metric: Metric, where: Slice, at: int, own: Level, other: Level) -> Evidence:
+    dim, value = where.where[at]
+    rest = Slice.of(pair for pair in where.where if pair[0] != dim)
+    rows = {"line_facts": "Items", "order_facts": "Orders"}.get(metric.view, "Parcels")
+    group = f"{rows} with {dim} other than {value}" + (f" within {rest}" if rest.where else "")
+    if other.rose_with(own.change):
+        return Evidence(f"{group} got worse too ({moved(metric, other)}), so it is not {dim} = {value} alone.", False)
+    return Evidence(f"{group} hardly moved ({moved(metric, other)}), so it is about {dim} = {value}.", True)
 
 
 def spreads(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> list[Spread]:
-    """Ask whether the rise is in all carriers, warehouses and channels of the slice, or in some."""
-    condition, values = filter_sql(pattern.slice)
-    own = level_of(con, metric, pattern, condition, values)
-    found: list[Spread] = []
-    for dim in PEERS:
-        if dim in pattern.slice.dims or dim not in metric.dims:
-            continue
-        names = [str(r[0]) for r in con.execute(
-            f"SELECT {dim} FROM {metric.view} WHERE {condition} GROUP BY 1 HAVING count(*) > 100 ORDER BY 1", values
-        ).fetchall()]  # fmt: skip
-        levels = {
-            name: level_of(con, metric, pattern, f"{condition} AND {dim} = $v", {**values, "v": name})
-            for name in names
-        }
-        told = {name: level for name, level in levels.items() if level.tells}
-        worse = tuple(name for name, level in told.items() if level.change > HARDLY * own.change)
-        found.append(Spread(dim, worse, len(told)))
-    return found
+    """Ask whether the rise is in all carriers, warehouses and channels of the slice, or in some.
+
+    Values are held against the largest sure rise among them, or the slice's own if that is larger.
+    """
+    dims = tuple(dim for dim in PEERS if dim in metric.dims and dim not in pattern.slice.dims)
+    condition, _ = filter_sql(pattern.slice)
+    found = levels(con, metric, pattern, dims, condition) if dims else {}
+    spread: list[Spread] = []
+    for i, dim in enumerate(dims):
+        mine = {value: level for (at, value), level in found.items() if at == i and level.tells}
+        most = max([found[ALL].change, *(level.change for level in mine.values() if level.low > 0)])
+        told = {value: level.rose_with(most) for value, level in mine.items()}
+        known = {value: rose for value, rose in told.items() if rose is not None}
+        spread.append(Spread(dim, tuple(value for value, rose in known.items() if rose), len(known)))
+    return spread
 
 
 def told(spread: Spread) -> Evidence | None:
@@ -130,3 +189,12 @@ def told(spread: Spread) -> Evidence | None:
 
 def _shown(metric: Metric, ratio: float) -> str:
     return f"index {100 * ratio:.0f}" if metric.kind == "index" else share(metric.shown(ratio))
+
+
+def moved(metric: Metric, level: Level) -> str:
+    """Say a level before and since, and its change with a 95 % interval, in points."""
+    sign = -100.0 if metric.better == "higher" else 100.0
+    low, middle, high = sorted(sign * end for end in (level.low, level.change, level.high))
+    ends = (f"{'+' if end > 0 else ''}{number(end, 1)}" for end in (middle, low, high))
+    told = "change {} points [{}, {}]".format(*ends)
+    return f"{_shown(metric, level.before)} before, {_shown(metric, level.since)} since; {told}"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from closeloop import prices
 from closeloop.model import Evidence, Metric, Pattern
-from closeloop.stages import filter_sql, span_of
+from closeloop.stages import filter_sql, final_span, span_of
 from closeloop.stats.mix_rate import MixRate, kitagawa
 from closeloop.words import share
 
@@ -86,10 +86,10 @@ def _splits(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) ->
         SELECT {", ".join(dims)}, {metric.at}::DATE >= $onset AS since, grouping_id({", ".join(dims)}) AS level,
                coalesce(sum(({metric.bad})::DOUBLE), 0) AS bad, coalesce(sum(({metric.total})::DOUBLE), 0) AS total
         FROM {metric.view} WHERE ({metric.rows}) AND ({condition})
-          AND {metric.at}::DATE >= $start AND {metric.at} < $end::DATE + 1
+          AND {metric.at}::DATE BETWEEN $start AND $end
         GROUP BY GROUPING SETS ({", ".join(f"({dim}, since)" for dim in dims)}) ORDER BY ALL
         """,
-        {**values, **span_of(pattern)},
+        {**values, **final_span(pattern)},
     ).df()
     for i, dim in enumerate(dims):
         level = (1 << len(dims)) - 1 - (1 << (len(dims) - 1 - i))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from closeloop.clues import Named
 from closeloop.comparisons import Spread
 from closeloop.model import Metric, Origin, Pattern, Stage
+from closeloop.narrowing import Narrowed
 
 DECIDED = 0.55
 """The weight that an origin must have to be named."""
@@ -41,6 +42,7 @@ class Clues(NamedTuple):
     promise_to_blame: bool = False
     named: Named | None = None
     mix: float = 0.0
+    narrowed: Narrowed | None = None
 
     def asked(self, dim: str) -> int:
         """Return how many values of a dimension could be compared."""
@@ -72,7 +74,7 @@ def weigh(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: Clue
     Each step's part of the added time goes to those who hold the parcel in that step: whom the slice
     names, or who is alone in getting worse. What a change of mix explains is nobody's.
     """
-    raw = _weighed(metric, pattern, steps, clues)
+    raw = _weighed_alike(metric, pattern, steps, clues)
     sharp: Weights = {origin: float(weight**SHARPNESS) for origin, weight in raw.items() if weight > 0}
     whole = sum(sharp.values())
     weights: Weights = {origin: (1 - clues.mix) * weight / whole for origin, weight in sharp.items()}
@@ -80,20 +82,28 @@ def weigh(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: Clue
     return weights
 
 
-def _weighed(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: Clues) -> Weights:
+def _weighed_alike(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: Clues) -> Weights:
+    """Weigh the slice and each that cannot be told from it, and give all of them equal say."""
+    narrowed = clues.narrowed or Narrowed(pattern.slice)
+    alike = [set(narrowed.part.dims), *(set(twin.dims) for twin in narrowed.twins)]
+    every = [_weighed(metric, dims, steps, clues) for dims in alike]
+    return {origin: sum(one.get(origin, 0.0) for one in every) / len(every) for one in every for origin in one}
+
+
+def _weighed(metric: Metric, dims: set[str], steps: dict[str, float], clues: Clues) -> Weights:
     if clues.promise_to_blame:
         return _share({"workflow": 0.9})
     if clues.named and clues.named.origin:
         return _share({clues.named.origin: 0.8})
     if metric.kind == "index":
-        return _share({"carrier": 0.9}) if set(pattern.slice.dims) & {"carrier", "service"} else _share({})
+        return _share({"carrier": 0.9}) if dims & {"carrier", "service"} else _share({})
     if metric.id == "return_rate":
-        return _share({"workflow": 0.9}) if set(pattern.slice.dims) & GOODS_DIMS else _share({})
+        return _share({"workflow": 0.9}) if dims & GOODS_DIMS else _share({})
     total: Weights = {}
     for step, part in (steps or {_only_step(metric): 1.0}).items():
-        for origin, weight in _of_step(step, set(pattern.slice.dims), clues).items():
+        for origin, weight in _of_step(step, dims, clues).items():
             total[origin] = total.get(origin, 0.0) + part * weight
-    return total if set(pattern.slice.dims) & {"carrier", "service"} else _alike(total, clues)
+    return total if dims & {"carrier", "service"} else _alike(total, clues)
 
 
 def _alike(weights: Weights, clues: Clues) -> Weights:

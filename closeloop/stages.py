@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -129,6 +129,14 @@ def span_of(pattern: Pattern) -> dict[str, date]:
         "start": pattern.onset - timedelta(weeks=BEFORE_WEEKS),
         "end": pattern.week + timedelta(days=6),
     }
+
+
+def final_span(pattern: Pattern) -> dict[str, date]:
+    """Return the same days, but for those whose rows are too young for the pattern's metric to be final."""
+    reported = datetime.combine(pattern.week, time(6)) + timedelta(days=7)
+    last = reported - timedelta(days=1 + metrics.by_id(pattern.metric).complete_after)
+    span = span_of(pattern)
+    return {**span, "end": min(span["end"], last.date())}
 
 
 def filter_sql(where: Slice) -> tuple[str, dict[str, str]]:

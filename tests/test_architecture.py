@@ -13,7 +13,7 @@ ORDER = (
     "facts", "metrics", "glossary", "cells", "streamed", "cube", "cube_file", "leaves", "words", "scan", "patterns",
     "early", "mix", "feed_alarms", "gaps", "hotspots",
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
-    "triggers", "coincidences", "comparisons", "clues", "mixes", "origins", "proposals", "causes",
+    "triggers", "coincidences", "comparisons", "narrowing", "clues", "mixes", "origins", "proposals", "causes",
     "changes", "observed", "doubts", "impact", "review", "ledger", "findings", "summary",
     "pictures", "charts", "explorer", "simulate", "loop",
     "check", "workbench", "report", "cli_report", "cli_check", "cli_log", "cli_ask", "cli",

@@ -107,8 +107,8 @@ def test_a_shortened_promise_is_told_from_slower_parcels(shortened: Loop) -> Non
 
 
 def test_an_unchanged_promise_is_no_cause(demo: Loop) -> None:
-    late = pattern_of("on_time_delivery", Slice.of([("region", "West South Central")]))
-    cause = causes.review(demo.con, demo.cube, late)
+    lane = Slice.of([("region", "West South Central"), ("service", "FedEx Ground")])
+    cause = causes.review(demo.con, demo.cube, pattern_of("on_time_delivery", lane))
     assert cause.origin == "carrier"
     said = [e.sentence for e in cause.evidence if "romise" in e.sentence]
     assert said

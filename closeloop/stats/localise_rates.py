@@ -127,6 +127,8 @@ def _localise(cube: RateCube, search: Search, unit: float) -> Localised:
     data = ls.Data(cube.count1, cube.exposure1 * rate)
     if len(cube.count0) == 1:
         table = ls.widen(table, data)
+    if search.relative:
+        table = table._replace(level_doubt=ls.FREE)
     fit = ls.search(table, data, search.alpha, search.most)
     changed = [_describe(cube.axes, table, data, fit.picked, row) for row in fit.picked]
     return _report(changed, data, table, fit, unit)

@@ -22,6 +22,9 @@ class Search:
         Fewest events, observed or expected, of a segment worth testing.
     most
         Most segments to name.
+    relative
+        Whether a move of everything together is of no interest: only segments that moved unlike the rest
+        are named, be it that they alone moved or that they alone did not.
 
     """
 
@@ -29,6 +32,7 @@ class Search:
     depth: int = 3
     support: float = 8.0
     most: int = 12
+    relative: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha <= 1 or self.depth < 1 or self.most < 1:

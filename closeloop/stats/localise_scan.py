@@ -20,6 +20,7 @@ Ints = NDArray[np.integer]
 Picked = tuple[int, ...]
 
 MEDIAN_CHI2 = 0.4549  # median of chi-square with one degree of freedom
+FREE = 1.0  # doubt of a level that may move by any factor worth the name
 LOOKED_AT = 300  # highest-scoring segments whose tail probability is worked out
 
 
@@ -82,12 +83,12 @@ def widen(rows: Rows, data: Data) -> Rows:
     The variation is such that the middle half of the segments is as far from its expectation as it
     should be: an incident that leaves most segments alone does not change it.
     """
-    found = scores(rows._replace(level_doubt=1.0), data, data.base)
+    found = scores(rows._replace(level_doubt=FREE), data, data.base)
     off, e = (found.observed - found.expected) ** 2, found.expected
     extra = np.concatenate([[0.0], np.geomspace(1e-4, 4.0, 60)])
     spread = [float(np.median(off / (e + e**2 * (rows.doubt + x)))) if len(e) else 0.0 for x in extra]
     enough = np.flatnonzero(np.array(spread) <= MEDIAN_CHI2)
-    return rows._replace(doubt=rows.doubt + extra[enough[0] if len(enough) else -1], level_doubt=1.0)
+    return rows._replace(doubt=rows.doubt + extra[enough[0] if len(enough) else -1], level_doubt=FREE)
 
 
 def best(rows: Rows, data: Data, leaves: Array, alpha: float) -> int | None:
