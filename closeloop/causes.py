@@ -9,7 +9,7 @@ from typing import NamedTuple
 import duckdb
 import numpy as np
 
-from closeloop import clues, comparisons, metrics, narrowing, origins, proposals, triggers
+from closeloop import alerts, clues, comparisons, metrics, narrowing, origins, proposals, triggers
 from closeloop.coincidences import Window, coincidences
 from closeloop.cube import Cube
 from closeloop.mixes import Mix, mix_or_rate
@@ -48,10 +48,11 @@ class _Looked(NamedTuple):
         return origins.Clues(self.spreads, to_blame, self.named, self.mix.part, self.part)
 
 
-def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern) -> Cause:
+def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern, today: triggers.Rule | None = None) -> Cause:
     """Work through the evidence for one pattern and name the candidate that it favours.
 
-    Where the finest cells show that a part of the slice alone rose, all that follows is asked of that part.
+    Where the finest cells show that a part of the slice alone rose, all that follows is asked of that part. `today`
+    is the alert that the shop runs, which a better one is held against.
     """
     metric = metrics.by_id(pattern.metric)
     seen = _look(con, metric, pattern)
@@ -59,7 +60,8 @@ def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern) -> Caus
     weights = origins.weigh(metric, pattern, steps, seen.known)
     origin = origins.decided(weights)
     stage = "price" if metric.kind == "index" else max(steps, key=lambda name: steps[name], default="")
-    began, alert = onset(con, metric, seen.focus, stage), _earlier(con, seen.focus, stage)
+    began, watch = onset(con, metric, seen.focus, stage), alerts_of(con, seen.focus, stage, today)
+    alert = watch.best if watch and watch.best and watch.best.caught_share.low >= WORTH_CATCHING else None
     worse = next((s.worse[0] for s in seen.spreads if s.dim == "carrier" and seen.known.only_one("carrier")), "")
     why = proposals.Why(origin, stage, seen.promise, seen.named, alert, worse)
     remedy = proposals.propose(con, seen.focus, why)
@@ -70,7 +72,7 @@ def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern) -> Caus
         evidence=tuple(e for e in told if e), stages=seen.stages,
         proposal=proposals.sentence(remedy) if remedy else proposals.undecided(seen.focus),
         onset_low=began.low, onset_high=began.high, coincidences=coincidences(con, seen.focus, began),
-        earlier=triggers.sentence(alert) if alert else "",
+        earlier=watch.sentence if watch and alert else "",
         origins=tuple(sorted(weights.items(), key=lambda told: (-told[1], told[0]))), remedy=remedy,
     )  # fmt: skip
 
@@ -156,17 +158,17 @@ def _load(cube: Cube, pattern: Pattern, origin: Origin) -> Evidence | None:
     return Evidence(steady, not load_matters)
 
 
-def _earlier(con: duckdb.DuckDBPyConnection, pattern: Pattern, stage: str) -> triggers.Replay | None:
-    """Return the alert that, replayed since the onset, would have seen the pattern's missed promises first."""
+def alerts_of(
+    con: duckdb.DuckDBPyConnection, pattern: Pattern, stage: str, today: triggers.Rule | None = None
+) -> alerts.Alerts | None:
+    """Replay alerts on a step's wait since the onset, today's rule beside them; None where no promise was due."""
     waits_for = WATCHED.get(stage.rpartition(" to ")[2])
     if not waits_for:
         return None
-    rules = triggers.sweep(triggers.Rule(waits_for, 24, scope=pattern.slice))
     try:
-        found = triggers.best(triggers.replay(con, rules, pattern.onset, pattern.week + timedelta(days=6)))
+        return alerts.compare(con, waits_for, pattern.slice, (pattern.onset, pattern.week + timedelta(days=6)), today)
     except ValueError:  # no promise fell due in that time
         return None
-    return found if found and found.caught_share.low >= WORTH_CATCHING else None
 
 
 def _sentence(seen: _Looked, origin: Origin, stage: str, began: Window) -> str:

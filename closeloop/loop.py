@@ -17,6 +17,7 @@ import duckdb
 
 import closeloop
 from closeloop import (
+    alerts,
     causes,
     changes,
     crossed,
@@ -34,6 +35,7 @@ from closeloop import (
     patterns,
     project,
     summary,
+    triggers,
     weeks,
 )
 from closeloop.explorer import Explorable
@@ -44,17 +46,9 @@ from closeloop.sources import prepared, source
 from closeloop.words import speak_of
 
 PACKAGES = (
-    "duckdb",
-    "numpy",
-    "pandas",
-    "scipy",
-    "statsmodels",
-    "matplotlib",
-    "seaborn",
-    "nbconvert",
-    "papermill",
-)
-LOG = "improvement_log.csv"
+    "duckdb", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "seaborn", "nbconvert", "papermill",
+)  # fmt: skip
+LOG, ALERT = "improvement_log.csv", "alert.yml"
 
 RUNS_KEPT = 20
 """Scratch folders of opened weeks that stay: there is one more for each change of data, log or code."""
@@ -127,8 +121,13 @@ class Loop(Explorable):
         return self._once(
             "causes.json",
             tuple[Cause, ...],
-            lambda: tuple(causes.review(self.con, self.cube, p) for p in self.patterns.patterns),
+            lambda: tuple(causes.review(self.con, self.cube, p, self.alert) for p in self.patterns.patterns),
         )
+
+    @cached_property
+    def alert(self) -> triggers.Rule | None:
+        """The alert that the shop runs today, if one is declared beside the source."""
+        return alerts.read(self.log.with_name(ALERT))
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -271,7 +270,9 @@ def _run_key(merchant: source.Source, log: Path) -> str:
     """Name a run by what can change its result beside the data: the code, the settings, the log, the words."""
     words = [Path(name) for name in (*merchant.vocabularies, *merchant.reason_lists)]
     past = log.with_name("improvement_log.history.csv")
-    files = [path for path in (log.with_name("source.yml"), log, past, *words) if path.is_file()]
+    files = [
+        path for path in (log.with_name("source.yml"), log.with_name(ALERT), log, past, *words) if path.is_file()
+    ]
     return project.digest(*files)[:8] + project.code_digest()[:8]
 
 

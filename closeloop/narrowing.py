@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -28,6 +28,9 @@ SAME = 0.95
 """The part of their rows that two slices must share to be the same for all that can be seen."""
 
 MOST_TWINS = 3
+
+HALF = 0.5
+"""The part of the found part's rise that a single condition must show to be looked at as its rival."""
 
 
 @dataclass(frozen=True)
@@ -87,30 +90,52 @@ def _part(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, foun
     if inside is None or rest is None:
         return None
     if inside.change > 0 and rest.rose_with(inside.change) is False:
-        whole = Slice.of({**dict(pattern.slice.where), **dict(segment.where)}.items())
-        rivals = (_slice(one) for one in (*found.same_leaves, *found.equally_good))
-        others = tuple(one for one in rivals if not one.contains(segment))[:MOST_TWINS]
-        spared = f"the rest did not ({moved(metric, rest)})"
-        told = f"Within it only {segment} got worse ({moved(metric, inside)}); {spared}."
-        return Narrowed(whole, (), (Evidence(told, True), *_alternatives(segment, others)))
+        told = {_slice(one) for one in (*found.same_leaves, *found.equally_good)}
+        others = tuple(_rivals(con, metric, pattern, segment, inside.change, told))[:MOST_TWINS]
+        got = f"got worse ({moved(metric, inside)}); the rest did not ({moved(metric, rest)})"
+        if others:
+            return _untold(pattern.slice, (segment, *others), got)
+        return Narrowed(_within(pattern.slice, segment), (), (Evidence(f"Within it only {segment} {got}.", True),))
     if rest.change > 0 and inside.rose_with(rest.change) is False:
         told = f"All of it got worse ({moved(metric, rest)}) but {segment}, which did not ({moved(metric, inside)})."
         return Narrowed(pattern.slice, (), (Evidence(told, True),))
     return None
 
 
+def _rivals(
+    con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, segment: Slice, rise: float, known: set[Slice]
+) -> Iterator[Slice]:
+    """Return other parts without which nothing rose either, unless the rows that only one of the two has decide."""
+    condition, _ = filter_sql(pattern.slice)
+    fixed = {*pattern.slice.dims, *segment.dims}
+    dims = tuple(dim for dim in metric.dims if dim not in fixed | NOT_A_PART | _said_by(fixed))
+    singles = levels(con, metric, pattern, dims, condition).items() if dims else ()
+    alike = {Slice(((dims[i], value),)) for (i, value), level in singles if i >= 0 and level.change > HALF * rise}
+    for other in sorted(known | alike):
+        if other.contains(segment) or segment.contains(other):
+            continue
+        inside, rest = _sides(con, metric, pattern, other)
+        if inside is None or rest is None or rest.rose_with(inside.change) is not False:
+            continue
+        mine, its = (f"({_sql(a)}) AND NOT ({_sql(b)})" for a, b in ((segment, other), (other, segment)))
+        odd = levels(con, metric, pattern, (f"CASE WHEN {mine} THEN 'mine' WHEN {its} THEN 'its' END",), condition)
+        without, beside = (odd[0, side].rose_with(rise) if (0, side) in odd else None for side in ("mine", "its"))
+        if not (without is True and beside is False):
+            yield other
+
+
 def _sides(
     con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, segment: Slice
 ) -> tuple[Level | None, Level | None]:
     condition, _ = filter_sql(pattern.slice)
-    inside = " AND ".join(f"{dim}::VARCHAR = {_quoted(value)}" for dim, value in segment.where)
-    found = levels(con, metric, pattern, (f"coalesce({inside}, false)",), condition)
+    found = levels(con, metric, pattern, (_sql(segment),), condition)
     return found.get((0, "true")), found.get((0, "false"))
 
 
-def _quoted(value: str) -> str:
-    """Return a value from data as a SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
+def _sql(where: Slice) -> str:
+    """Say a slice as a SQL condition that is never empty, its values from data quoted."""
+    told = ("{}::VARCHAR = '{}'".format(dim, value.replace("'", "''")) for dim, value in where.where)
+    return f"coalesce({' AND '.join(told)}, false)"
 
 
 def _slice(where: Mapping[str, object]) -> Slice:
@@ -123,8 +148,8 @@ def _joined(one: Narrowed, other: Narrowed) -> Narrowed:
 
 def _same_rows(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> tuple[Slice, ...]:
     """Return the single conditions that hold the very rows of the slice since the onset, and hardly any other."""
-    said = {other for pair in NESTED for other in pair if set(pair) & set(pattern.slice.dims)}
-    dims = [dim for dim in metric.dims if dim not in {*pattern.slice.dims, *NOT_A_PART, *said}]
+    fixed = set(pattern.slice.dims)
+    dims = [dim for dim in metric.dims if dim not in fixed | NOT_A_PART | _said_by(fixed)]
     if not dims or not pattern.slice.where:
         return ()
     condition, values = filter_sql(pattern.slice)
@@ -145,13 +170,24 @@ def _same_rows(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern)
     )
 
 
+def _said_by(dims: set[str]) -> set[str]:
+    """Return the dimensions of which these say the same, more coarsely or more finely."""
+    return {other for pair in NESTED for other in pair if set(pair) & dims}
+
+
 def _indistinct(where: Slice, twins: Iterable[Slice]) -> Iterable[Evidence]:
     for twin in twins:
         yield Evidence(f"{twin} holds the same rows as {where}: which of the two it is cannot be told here.", False)
 
 
-def _alternatives(segment: Slice, others: tuple[Slice, ...]) -> tuple[Evidence, ...]:
-    if not others:
-        return ()
-    named = " or ".join(str(one) for one in others)
-    return (Evidence(f"{named} explains it as well as {segment}: the data cannot tell them apart.", False),)
+def _untold(where: Slice, parts: tuple[Slice, ...], got: str) -> Narrowed:
+    """Name all parts that explain the rise alike, and choose none."""
+    first, *others = (str(part) for part in parts)
+    told = (
+        f"Within it only {first} {got}; {' or '.join(others)} explains it as well: which it is cannot be told here."
+    )
+    return Narrowed(where, tuple(_within(where, part) for part in parts), (Evidence(told, False),))
+
+
+def _within(where: Slice, segment: Slice) -> Slice:
+    return Slice.of({**dict(where.where), **dict(segment.where)}.items())

@@ -13,6 +13,9 @@ from closeloop.narrowing import Narrowed
 DECIDED = 0.55
 """The weight that an origin must have to be named."""
 
+HOURS, PART = 1.5, 0.03
+"""Hours, and the part of its usual length, that a step must have added to be told from its own wobble."""
+
 SHARPNESS = 2.0
 """The power to which weights are raised before they are scaled to one (temperature scaling: Guo et al. 2017,
 "On calibration of modern neural networks", section 4.2). Chosen on the simulated merchants of seeds 6000 to 6025 and
@@ -63,7 +66,7 @@ def grown(metric: Metric, stages: Iterable[Stage]) -> dict[str, float]:
     worse = {
         s.name: s.excess
         for s in stages
-        if s.excess > 0 and s.since > s.before and (not steps or s.name.endswith(steps))
+        if min(s.excess, s.since - s.before) > max(HOURS, PART * s.before) and (not steps or s.name.endswith(steps))
     }
     return {name: hours / sum(worse.values()) for name, hours in worse.items()}
 

@@ -8,14 +8,10 @@ from typing import NamedTuple
 
 import duckdb
 
-from closeloop import metrics, rates, triggers
+from closeloop import metrics, moves, triggers
 from closeloop.clues import Named, Promise
-from closeloop.model import CHANGE_KINDS, ChangeKind, Estimate, Metric, Origin, Pattern, Remedy, Slice
-from closeloop.stages import filter_sql, span_of
-from closeloop.words import day, excess, share
-
-MATCHED = 0.3
-"""The share of parcels that must have a like parcel with the other carrier for a move to be proposed."""
+from closeloop.model import CHANGE_KINDS, ChangeKind, Estimate, Metric, Origin, Pattern, Remedy
+from closeloop.words import day, share
 
 MENDED = {
     "SIZE": "correct the size table of the listing",
@@ -142,66 +138,23 @@ def _flagged(metric: Metric, pattern: Pattern, why: Why) -> Remedy:
 
 
 def _moved(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, why: Why) -> Remedy:
-    """Propose the carrier or service that did best with like parcels since the onset."""
+    """Propose the carrier or service that like parcels went with since the onset, where it was surely better."""
     where = dict(pattern.slice.where)
     dim = next((name for name in ("service", "carrier") if name in where), "carrier")
     reference = where.get(dim, why.carrier)
     measure = {"index": "cost"}.get(metric.kind, "exceptions" if metric.id == "exception_rate" else "on_time")
-    options = _options(con, pattern, dim, reference) if reference else ()
-    sides = [(one, one.measures[measure].difference) for one in options if measure in one.measures]
-    sign = -1 if measure == "on_time" else 1
-    better = [(one, diff) for one, diff in sides if sign * diff.value < 0 and diff.low * diff.high > 0]
-    if not better:
-        whom = reference or f"the carrier of {pattern.slice.spoken}"
+    options = moves.options(con, pattern, dim, reference) if reference else ()
+    move = moves.best(con, pattern, (dim, reference), options, measure)
+    if move is None:
+        whom = moves.carrier_of(con, dim, reference) if reference else f"the carrier of {pattern.slice.spoken}"
         known = "no other one is surely better with like parcels" if options else "no other one takes like parcels"
         what = f"take {pattern.slice.spoken} up with {whom}, and move nothing yet: {known}"
         return _remedy("carrier_allocation", what, metric, pattern, why)
-    best, diff = min(better, key=lambda pair: sign * pair[1].value)
-    n = best.matched * _a_week(con, pattern, dim, reference)
-    what = f"move {pattern.slice.spoken} from {reference} to {best.name} where like parcels went there" + (
-        f" ({share(best.matched)} of them)" if best.matched < 0.995 else ""
-    )
-    plain = _remedy("carrier_allocation", what, metric, pattern, why)
+    plain = _remedy("carrier_allocation", move.said(pattern.slice.spoken), metric, pattern, why)
     if measure == "cost":
-        return replace(plain, other_effects=_money(diff, n) + _slower(best, n))
+        return replace(plain, expected=move.money, unit="in shipping cost", other_effects=move.late_too)
     unit = "parcels with an exception" if measure == "exceptions" else "late parcels"
-    low, high = sorted((sign * diff.low * n, sign * diff.high * n))
-    cost = best.measures.get("cost")
-    expected = Estimate(sign * diff.value * n, low, high)
-    return replace(plain, expected=expected, unit=unit, other_effects=_money(cost.difference, n) if cost else "")
-
-
-def _options(con: duckdb.DuckDBPyConnection, pattern: Pattern, dim: str, reference: str) -> tuple[rates.Option, ...]:
-    rest = Slice.of(pair for pair in pattern.slice.where if pair[0] not in (dim, "carrier"))
-    try:
-        options = rates.compare(con, dim, reference, rest, since=pattern.onset)
-    except ValueError:  # nothing of the reference since then, or a dimension that parcels do not have
-        return ()
-    return tuple(one for one in options if one.matched >= MATCHED)
-
-
-def _a_week(con: duckdb.DuckDBPyConnection, pattern: Pattern, dim: str, reference: str) -> float:
-    condition, values = filter_sql(pattern.slice)
-    span = span_of(pattern)
-    row = con.execute(
-        f"SELECT count(*) FROM parcel_facts WHERE ({condition}) AND {dim} = $reference"
-        " AND coalesce(handed_over_at, label_at)::DATE BETWEEN $onset AND $end",
-        {**values, "reference": reference, "onset": span["onset"], "end": span["end"]},
-    ).fetchone()
-    return float(row[0]) / pattern.weeks if row else 0.0
-
-
-def _money(difference: Estimate, n: float) -> str:
-    scaled = Estimate(difference.value * n, difference.low * n, difference.high * n)
-    return f"{excess(scaled, 'in shipping cost')} a week"
-
-
-def _slower(option: rates.Option, n: float) -> str:
-    sides = option.measures.get("on_time")
-    if not sides:
-        return ""
-    change = sides.difference
-    return f", {-change.value * n:+,.0f} late parcels a week [{-change.high * n:+,.0f}, {-change.low * n:+,.0f}]"
+    return replace(plain, expected=move.gain, unit=unit, other_effects=move.money_too)
 
 
 def undecided(pattern: Pattern) -> str:

@@ -81,19 +81,20 @@ def compare(
     Raises ValueError for unknown dimensions, and when the reference has no parcel there.
     """
     check(con, "parcels", "parcel_references", Slice.of([*where.where, (dim, reference)]))
-    parcels = _parcels(con, dim, where, since or date.min)
-    own = parcels[parcels["side"] == reference]
+    every = parcels(con, dim, where, since or date.min)
+    own = every[every["side"] == reference]
     if own.empty:
         raise ValueError(f"no parcel of {where} went with {dim} = {reference} in the last {WEEKS} weeks")
     found = [
-        option
-        for name in sorted(set(parcels["side"]) - {reference})
-        if (option := _option(str(name), own, parcels[parcels["side"] == name], seed))
+        one
+        for name in sorted(set(every["side"]) - {reference})
+        if (one := option(str(name), own, every[every["side"] == name], seed))
     ]
     return _with_frontier(found)
 
 
-def _parcels(con: duckdb.DuckDBPyConnection, dim: str, where: Slice, first: date) -> pd.DataFrame:
+def parcels(con: duckdb.DuckDBPyConnection, dim: str, where: Slice, first: date) -> pd.DataFrame:
+    """Return the parcels of a slice that are compared: the value of `dim` (`side`), cell, and what is measured."""
     condition, values = filter_sql(where)
     return con.execute(
         f"""
@@ -117,7 +118,8 @@ def _parcels(con: duckdb.DuckDBPyConnection, dim: str, where: Slice, first: date
     ).df()
 
 
-def _option(name: str, own: pd.DataFrame, other: pd.DataFrame, seed: int) -> Option | None:
+def option(name: str, own: pd.DataFrame, other: pd.DataFrame, seed: int) -> Option | None:
+    """Compare two sides' parcels in the cells that both serve; None where there is no such cell."""
     cells = sorted(_served(own) & _served(other))
     if not cells:
         return None

@@ -77,8 +77,12 @@ class Segment:
     @property
     def sql(self) -> str:
         """`yes` or `no` for a row that has the segment's fields."""
-        groups = [f"({_joined(g.match, (c.sql for c in g.conditions))})" for g in self.groups]
-        return f"CASE WHEN {_joined(self.match, groups)} THEN 'yes' ELSE 'no' END"
+        return f"CASE WHEN {self.condition} THEN 'yes' ELSE 'no' END"
+
+    @property
+    def condition(self) -> str:
+        """The groups as one SQL condition."""
+        return _joined(self.match, (f"({_joined(g.match, (c.sql for c in g.conditions))})" for g in self.groups))
 
 
 def _joined(match: Match, parts: Iterable[str]) -> str:
@@ -99,7 +103,7 @@ def read(folder: Path) -> tuple[Segment, ...]:
 
     Raises ValueError that names the file, what is wrong in it and how to mend it.
     """
-    return tuple(_segment(path) for path in sorted(folder.glob("*.yml")))
+    return tuple(read_one(path) for path in sorted(folder.glob("*.yml")))
 
 
 def marked(query: str, columns: Iterable[str], segments: Iterable[Segment]) -> str:
@@ -109,7 +113,8 @@ def marked(query: str, columns: Iterable[str], segments: Iterable[Segment]) -> s
     return f"SELECT *, {', '.join(added)} FROM (\n{query}\n)" if added else query
 
 
-def _segment(path: Path) -> Segment:
+def read_one(path: Path) -> Segment:
+    """Read one file of conditions in groups. Raises ValueError as `read` does."""
     if not NAME.fullmatch(path.stem):
         raise ValueError(f"{path}: name the file with small letters, digits and _, such as heavy_far.yml")
     try:

@@ -12,6 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from closeloop import crossed
 from closeloop.model import Estimate, Slice
+from closeloop.segments import Segment
 from closeloop.slices import EVERYTHING
 from closeloop.stages import filter_sql
 
@@ -58,13 +59,15 @@ SAID: dict[Waiting, str] = {
 class Rule:
     """An alert: it fires when something has not been recorded some hours after its wait began.
 
-    A `destination` rule counts back: it fires so many calendar hours before the promised day is over.
+    A `destination` rule counts back: it fires so many calendar hours before the promised day is over. It is asked
+    of the rows of `scope`; where `within` is set, it fires for those of them alone that are in that segment.
     """
 
     waits_for: Waiting
     hours: float
     clock: Clock = "business"
     scope: Slice = EVERYTHING
+    within: Segment | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no shop's automation could run."""
@@ -194,6 +197,7 @@ def _replayed(con: duckdb.DuckDBPyConnection, rules: Sequence[Rule], since: date
     view = "order_facts" if kind.waits_for == "label" else "parcel_facts"
     crossed.check(con, f"a rule that waits for the {kind.waits_for}", view, kind.scope)
     where, values = filter_sql(kind.scope)
+    fires = f"({where}) AND ({kind.within.condition})" if kind.within else where
     rows = con.execute(
         f"""
         WITH outcomes AS MATERIALIZED (
@@ -201,8 +205,9 @@ def _replayed(con: duckdb.DuckDBPyConnection, rules: Sequence[Rule], since: date
             FROM ({_ORDERS if kind.waits_for == "label" else _PARCELS})
             WHERE promise_end > $since AND promise_end <= $until::DATE + 1 AND ({where})
         ),
+        watched AS (SELECT DISTINCT unit FROM ({WAITS[kind.waits_for].format(where=where)})),
         waits AS MATERIALIZED (
-            SELECT waits.* FROM ({WAITS[kind.waits_for].format(where=where)}) AS waits SEMI JOIN outcomes USING (unit)
+            SELECT waits.* FROM ({WAITS[kind.waits_for].format(where=fires)}) AS waits SEMI JOIN outcomes USING (unit)
         ),
         thresholds AS (SELECT unnest($hours::DOUBLE[]) AS hours),
         timed AS ({_TIMED[kind.clock if kind.waits_for != "destination" else "back"]}),
@@ -214,7 +219,7 @@ def _replayed(con: duckdb.DuckDBPyConnection, rules: Sequence[Rule], since: date
             SELECT hours, missed, fired_at, missed AND fired_at < promise_end AS caught,
                    epoch(promise_end - fired_at) / 3600 AS before_promise,
                    epoch(ticket_at - fired_at) / 3600 AS before_ticket
-            FROM (SELECT DISTINCT unit FROM waits) CROSS JOIN thresholds
+            FROM watched CROSS JOIN thresholds
             JOIN outcomes USING (unit) LEFT JOIN alarms USING (unit, hours)
         )
         SELECT hours, count(*), count(*) FILTER (missed), count(fired_at), count(*) FILTER (caught),

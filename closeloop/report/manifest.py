@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from closeloop import findings, project, weeks
-from closeloop.loop import Loop
+from closeloop.loop import ALERT, Loop
 from closeloop.sources import prepared
 
 FILE = "manifest.json"
@@ -98,7 +98,8 @@ def _told(value: str | None) -> str:
 def _settings(loop: Loop) -> list[Path]:
     root = project.root()
     words = [Path(name) for name in (*loop.source.vocabularies, *loop.source.reason_lists)]
-    own = [loop.log.with_name("source.yml"), *sorted(loop.log.parent.glob("*.sql")), *words]
+    beside = [loop.log.with_name(name) for name in ("source.yml", ALERT)]
+    own = [*beside, *sorted(loop.log.parent.glob("*.sql")), *words]
     notebooks = sorted((root / "notebooks").glob("*.ipynb"))
     return [*own, *notebooks, *(root / "params" / f"{path.stem}.yml" for path in notebooks)]
 
