@@ -142,7 +142,7 @@ def _leaning(own: pd.DataFrame, other: pd.DataFrame, measure: str, place: int) -
     """Return the values in which the other side is better by more than its error, cell by cell."""
     sign = -1.0 if measure == "on_time" else 1.0
     sums = [side.groupby("cell")[measure].agg(["mean", "var", "count"]) for side in (own, other)]
-    both = sums[0].join(sums[1], lsuffix="_own", rsuffix="_other", how="inner").dropna().reset_index()
+    both = sums[0].reset_index().merge(sums[1].reset_index(), on="cell", suffixes=("_own", "_other")).dropna()
     both["value"] = _values(both, place)
     both["gain"] = both["count_own"] * sign * (both["mean_other"] - both["mean_own"])
     error = both["var_own"] / both["count_own"] + both["var_other"] / both["count_other"]

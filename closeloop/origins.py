@@ -75,22 +75,25 @@ def weigh(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: Clue
     """Return a weight per origin, 1 in all; what can't be told apart shares its weight.
 
     Each step's part of the added time goes to those who hold the parcel in that step: whom the slice
-    names, or who is alone in getting worse. What a change of mix explains is nobody's.
+    names, or who is alone in getting worse. Slices that cannot be told from the pattern's have equal say. What a
+    change of mix explains is nobody's.
     """
-    raw = _weighed_alike(metric, pattern, steps, clues)
-    sharp: Weights = {origin: float(weight**SHARPNESS) for origin, weight in raw.items() if weight > 0}
-    whole = sum(sharp.values())
-    weights: Weights = {origin: (1 - clues.mix) * weight / whole for origin, weight in sharp.items()}
+    narrowed = clues.narrowed or Narrowed(pattern.slice)
+    alike = [set(narrowed.part.dims), *(set(twin.dims) for twin in narrowed.twins)]
+    every = [_sharpened(_weighed(metric, dims, steps, clues)) for dims in alike]
+    weights: Weights = {
+        origin: (1 - clues.mix) * sum(one.get(origin, 0.0) for one in every) / len(every)
+        for one in every
+        for origin in one
+    }
     weights["undecided"] = weights.get("undecided", 0.0) + clues.mix
     return weights
 
 
-def _weighed_alike(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: Clues) -> Weights:
-    """Weigh the slice and each that cannot be told from it, and give all of them equal say."""
-    narrowed = clues.narrowed or Narrowed(pattern.slice)
-    alike = [set(narrowed.part.dims), *(set(twin.dims) for twin in narrowed.twins)]
-    every = [_weighed(metric, dims, steps, clues) for dims in alike]
-    return {origin: sum(one.get(origin, 0.0) for one in every) / len(every) for one in every for origin in one}
+def _sharpened(raw: Weights) -> Weights:
+    sharp: Weights = {origin: float(weight**SHARPNESS) for origin, weight in raw.items() if weight > 0}
+    whole = sum(sharp.values())
+    return {origin: weight / whole for origin, weight in sharp.items()}
 
 
 def _weighed(metric: Metric, dims: set[str], steps: dict[str, float], clues: Clues) -> Weights:

@@ -1,10 +1,12 @@
 """Alert rules replayed: the same counts as a plain loop over parcels, and nothing known before it was recorded."""
 
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from closeloop import alerts
 from closeloop.loop import Loop
 from closeloop.model import Slice
 from closeloop.triggers import Replay, Rule, best, replay, sentence, sweep
@@ -112,3 +114,64 @@ def test_orders_that_wait_for_a_label_have_no_zone_yet(demo: Loop) -> None:
     rule = Rule("label", 24, scope=Slice.of([("zone", "5")]))
     with pytest.raises(ValueError, match="waits for the label cannot be sliced by 'zone'"):
         replay(demo.con, [rule], SINCE, UNTIL)
+
+
+TODAY = """
+title: Silent for two days
+match: all
+groups:
+  - conditions:
+      - {field: hours_without_first_scan, over: 20}
+  - match: any
+    conditions:
+      - {field: carrier, is: UPS}
+"""
+
+
+def declared(folder: Path, text: str) -> Rule | None:
+    (folder / "alert.yml").write_text(text, encoding="utf-8")
+    return alerts.read(folder / "alert.yml")
+
+
+def test_todays_alert_fires_in_its_segment_only_and_is_judged_on_all(demo: Loop, tmp_path: Path) -> None:
+    today = declared(tmp_path, TODAY)
+    assert today is not None
+    mine = replay(demo.con, [today], SINCE, UNTIL)[0]
+    scope = Slice.of([("carrier", "UPS")])
+    plain, ups = (
+        replay(demo.con, [Rule("first scan", 20, "calendar", w)], SINCE, UNTIL)[0] for w in (Slice(), scope)
+    )
+    assert (mine.alarms, mine.caught) == (ups.alarms, ups.caught)
+    assert (mine.watched, mine.missed) == (plain.watched, plain.missed)
+    assert 0 < mine.alarms < plain.alarms
+
+
+def test_the_best_alert_is_held_against_todays(demo: Loop, tmp_path: Path) -> None:
+    found = alerts.compare(demo.con, "label", PORTAL, (SINCE, UNTIL), declared(tmp_path, TODAY))
+    assert found.today is not None
+    assert found.best is not None
+    assert found.gain is not None
+    assert found.gain.low > 0.3, "the portal's large orders waited for a label, which no alert on scans can see"
+    assert "Today's alert (no carrier scan 20 hours after the label) caught" in found.sentence
+
+
+def test_an_alert_is_written_as_it_is_read(tmp_path: Path) -> None:
+    rule = declared(tmp_path, TODAY)
+    assert rule is not None
+    again = declared(tmp_path, alerts.written(rule))
+    assert again is not None
+    assert (again.waits_for, again.hours, again.within and again.within.groups) == (
+        rule.waits_for, rule.hours, rule.within and rule.within.groups,
+    )  # fmt: skip
+    assert alerts.read(tmp_path / "none.yml") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [("over: 20", "under: 20", "takes `over`"), ("over: 20", "over: 0", "more than 0"),
+     ("hours_without_first_scan", "weight_g", "one condition on what is waited for")],
+)  # fmt: skip
+def test_an_alert_that_cannot_run_names_its_file(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said) as told:
+        declared(tmp_path, TODAY.replace(old, new))
+    assert "alert.yml" in str(told.value)
