@@ -30,7 +30,7 @@ SAME = 0.95
 MOST_TWINS = 3
 
 HALF = 0.5
-"""The part of the found part's rise that a single condition must show to be looked at as its rival."""
+"""The part of the found part's excess that a single condition must hold to be looked at as its rival."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _part(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, foun
         return None
     if inside.change > 0 and rest.rose_with(inside.change) is False:
         told = {_slice(one) for one in (*found.same_leaves, *found.equally_good)}
-        others = tuple(_rivals(con, metric, pattern, segment, inside.change, told))[:MOST_TWINS]
+        others = tuple(_rivals(con, metric, pattern, segment, inside, told))[:MOST_TWINS]
         got = f"got worse ({moved(metric, inside)}); the rest did not ({moved(metric, rest)})"
         if others:
             return _untold(pattern.slice, (segment, *others), got)
@@ -103,14 +103,16 @@ def _part(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, foun
 
 
 def _rivals(
-    con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, segment: Slice, rise: float, known: set[Slice]
+    con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, segment: Slice, own: Level, known: set[Slice]
 ) -> Iterator[Slice]:
     """Return other parts without which nothing rose either, unless the rows that only one of the two has decide."""
     condition, _ = filter_sql(pattern.slice)
     fixed = {*pattern.slice.dims, *segment.dims}
     dims = tuple(dim for dim in metric.dims if dim not in fixed | NOT_A_PART | _said_by(fixed))
     singles = levels(con, metric, pattern, dims, condition).items() if dims else ()
-    alike = {Slice(((dims[i], value),)) for (i, value), level in singles if i >= 0 and level.change > HALF * rise}
+    alike = {
+        Slice(((dims[i], value),)) for (i, value), level in singles if i >= 0 and _excess(level) > HALF * _excess(own)
+    }
     for other in sorted(known | alike):
         if other.contains(segment) or segment.contains(other):
             continue
@@ -119,9 +121,15 @@ def _rivals(
             continue
         mine, its = (f"({_sql(a)}) AND NOT ({_sql(b)})" for a, b in ((segment, other), (other, segment)))
         odd = levels(con, metric, pattern, (f"CASE WHEN {mine} THEN 'mine' WHEN {its} THEN 'its' END",), condition)
-        without, beside = (odd[0, side].rose_with(rise) if (0, side) in odd else None for side in ("mine", "its"))
+        without, beside = (
+            odd[0, side].rose_with(own.change) if (0, side) in odd else None for side in ("mine", "its")
+        )
         if not (without is True and beside is False):
             yield other
+
+
+def _excess(level: Level) -> float:
+    return level.change * level.n_since
 
 
 def _sides(
