@@ -13,7 +13,7 @@ import pandas as pd
 from closeloop import crossed
 from closeloop.cube import Cube
 from closeloop.model import Change, Metric, Slice
-from closeloop.observed import TREATED, baseline_start, daily_sums, final_until, metric_of, settled
+from closeloop.observed import TREATED, baseline_start, daily_sums, final_until, metric_of, pattern_start, settled
 from closeloop.stats.panel import BeforeAfter, before_after
 from closeloop.stats.percent import chance
 from closeloop.words import change as percent
@@ -50,10 +50,10 @@ def test(daily: pd.DataFrame, metric: Metric, change: Change, treated: str, cont
     """Judge one segment of the daily sums against others; the mix is held fixed where strata are kept apart."""
     counted = metric.kind == "share"
     several = daily["stratum"].nunique() > 1
-    review = change.review_date.isoformat() if treated == TREATED else None
+    review, since = (change.review_date, pattern_start(change)) if treated == TREATED else (None, None)
     return before_after(
         daily, on="date", unit="segment", treated=treated, controls=list(controls), exposure="n",
-        shipped=settled(change).isoformat(), review=review, count="x" if counted else None,
+        shipped=settled(change).isoformat(), review=review, since=since, count="x" if counted else None,
         value=None if counted else "x", squares=None if counted else "squares", strata="stratum" if several else None,
     )  # fmt: skip
 
@@ -120,18 +120,20 @@ def placebo(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, pull: Pu
 
 
 def began_within(change: Change, worse: float) -> tuple[Doubt, ...]:
-    """Doubt a rise when most of the baseline is from before the pattern: the change was made because of that rise.
+    """Doubt a rise when the pattern was too young to be held against: the change was made because of that rise.
 
-    Against the weeks since the pattern began alone, luck that ended by itself would look like success; so a fall is
-    still held against the whole baseline, and only a rise is doubted.
+    Against a week or two of a pattern, luck that ended by itself would look like success; so a fall is still held
+    against the whole baseline, and only a rise is doubted.
     """
-    if worse <= 0 or not change.since or not baseline_start(change) < change.since <= change.shipped_on:
+    young = change.since and baseline_start(change) < change.since <= change.shipped_on and not pattern_start(change)
+    if worse <= 0 or not change.since or not young:
         return ()
     weeks = max(1, round((change.shipped_on - change.since).days / 7))
     return (
         Doubt(
             f"The pattern began on {day(change.since)}, {plural(weeks, 'week')} before the change, and the baseline"
-            " reaches farther back: being above it may be the pattern's own doing.",
+            " reaches farther back: being above it may be the pattern's own doing. After three weeks of a pattern a"
+            " change can be held against it.",
             blind=True,
         ),
     )

@@ -15,7 +15,17 @@ from closeloop.changes.marks import PICKED
 from closeloop.cube import Cube
 from closeloop.doubts import Doubt, Pull, began_within, elsewhere, placebo, receivers, spilled, test
 from closeloop.model import Change, Decision, Estimate, Faded, Metric, Point, Verdict
-from closeloop.observed import TREATED, baseline_start, daily_sums, final_until, metric_of, settled, shifting
+from closeloop.observed import (
+    TREATED,
+    baseline_start,
+    daily_sums,
+    final_until,
+    held_against,
+    metric_of,
+    pattern_start,
+    settled,
+    shifting,
+)
 from closeloop.stats.panel import ALPHA, BeforeAfter, Interval
 from closeloop.words import avoided, day, plural, relative, share
 
@@ -155,7 +165,8 @@ def _verdict(
 ) -> Verdict:
     mine = daily[daily["segment"] == TREATED]
     shipped = pd.Timestamp(change.shipped_on)
-    before, after = mine[mine["date"] < shipped], mine[mine["date"] >= shipped]
+    old = (mine["date"] < shipped) & (mine["date"] >= pd.Timestamp(held_against(change)))
+    before, after = mine[old], mine[mine["date"] >= shipped]
     effect = _estimate(result.effect)
     avoided_ = _estimate(result.avoided)
     unit = metric.unit
@@ -171,10 +182,10 @@ def _verdict(
 
 
 def _baseline_note(change: Change) -> list[str]:
-    start = baseline_start(change)
-    if start != change.since:
+    if not pattern_start(change):
         return []
-    return [f"The baseline begins with the pattern ({day(start)}): had it gone by itself, that would count too."]
+    since = day(held_against(change))
+    return [f"Held against the weeks since the pattern began ({since}): had it gone by itself, that would count too."]
 
 
 def _estimate(interval: Interval) -> Estimate | None:

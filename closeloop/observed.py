@@ -16,11 +16,11 @@ from closeloop.model import Change, Metric, TimeMetric
 BASELINE_WEEKS = 12
 """Weeks before the change that tell what would have happened without it, at most."""
 
-FEWEST_WEEKS = 5
-"""Weeks that a pattern must have lasted before the change to be its baseline."""
-
 FEWEST_A_DAY = 1.0
 """Rows a day below which a comparison slice is too thin to be one."""
+
+PATTERN_LASTED = timedelta(weeks=3)
+"""How long a pattern must have lasted to be what a change is held against: a bad week or two often just end."""
 
 TREATED = "changed"
 
@@ -42,7 +42,7 @@ def metric_of(con: duckdb.DuckDBPyConnection, change: Change) -> Metric:
 
 
 def _slower(con: duckdb.DuckDBPyConnection, time: TimeMetric, change: Change) -> Metric:
-    window = f"{time.start} >= DATE '{baseline_start(change)}' AND {time.start} < DATE '{change.shipped_on}'"
+    window = f"{time.start} >= DATE '{held_against(change)}' AND {time.start} < DATE '{change.shipped_on}'"
     before = replace(time, rows=f"({time.rows}) AND {window}")
     limit = times.durations(con, before, change.scope, by="all")[0].median.value
     if limit == float("inf"):
@@ -63,10 +63,20 @@ def _slower(con: duckdb.DuckDBPyConnection, time: TimeMetric, change: Change) ->
 
 
 def baseline_start(change: Change) -> date:
-    """Return the first day of the baseline: the pattern's own, if it lasted long enough to be one."""
-    if change.since and change.since <= change.shipped_on - timedelta(weeks=FEWEST_WEEKS):
-        return max(change.since, change.shipped_on - timedelta(weeks=BASELINE_WEEKS))
+    """Return the first day of the weeks before the change that are looked at."""
     return change.shipped_on - timedelta(weeks=BASELINE_WEEKS)
+
+
+def pattern_start(change: Change) -> date | None:
+    """Return the first day of a pattern that is younger than the baseline, if a change can be held against it."""
+    if change.since and baseline_start(change) < change.since <= change.shipped_on - PATTERN_LASTED:
+        return change.since
+    return None
+
+
+def held_against(change: Change) -> date:
+    """Return the first day of what the time since is held against: a pattern that has lasted, or the baseline."""
+    return pattern_start(change) or baseline_start(change)
 
 
 def settled(change: Change) -> date:

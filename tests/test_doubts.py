@@ -122,21 +122,45 @@ def test_a_placebo_that_fell_too_takes_the_claim_away(demo: Loop) -> None:
     assert impact.judge(demo.con, demo.cube, entry).decision != "improved"
 
 
-def test_a_rise_that_was_there_before_the_change_is_not_its_work() -> None:
-    """Planted: FedEx doubles three weeks before the change, which does nothing; the baseline is twelve weeks."""
+OTHERS = ["carrier UPS", "carrier USPS", "carrier DHL", "carrier X"]
+
+
+def doubled(since: date, mended: float = 1.0) -> pd.DataFrame:
+    """FedEx's late parcels double from a day on; from the change on that is multiplied by `mended`."""
     daily = carriers(0.0, 1.0)
-    began = SHIPPED - timedelta(weeks=3)
-    mine = (daily["segment"] == TREATED) & (daily["date"] >= pd.Timestamp(began))
+    mine = (daily["segment"] == TREATED) & (daily["date"] >= pd.Timestamp(since))
     daily.loc[mine, ["x", "squares"]] *= 2
-    result = doubts.test(daily, LATE, CHANGE, TREATED, ["carrier UPS", "carrier USPS", "carrier DHL", "carrier X"])
+    daily.loc[mine & (daily["date"] >= pd.Timestamp(SHIPPED)), ["x", "squares"]] *= mended
+    return daily
+
+
+@pytest.mark.parametrize("weeks", [3, 6])
+def test_a_change_made_soon_is_held_against_the_pattern_and_not_the_healthy_weeks_before(weeks: int) -> None:
+    """Planted: FedEx doubles three or six weeks before the change, which mends half of it, or nothing."""
+    began = SHIPPED - timedelta(weeks=weeks)
+    soon = replace(CHANGE, since=began)
+    mended = doubts.test(doubled(began, 0.5), LATE, soon, TREATED, OTHERS)
+    assert mended.effect.low < -0.5 < mended.effect.high < 0
+    plain = doubts.test(doubled(began, 0.5), LATE, replace(CHANGE, since=None), TREATED, OTHERS)
+    assert plain.effect.value > mended.effect.value, "too little is credited without it"
+    assert plain.effect.high - plain.effect.low > 2 * (mended.effect.high - mended.effect.low)
+    idle = doubts.test(doubled(began), LATE, soon, TREATED, OTHERS)
+    assert idle.effect.low < 0 < idle.effect.high
+    assert doubts.began_within(soon, 0.3) == ()
+
+
+def test_a_rise_that_was_there_before_the_change_is_not_its_work() -> None:
+    """Planted: FedEx doubles a week before the change, which does nothing; the baseline is twelve weeks."""
+    began = SHIPPED - timedelta(weeks=1)
+    result = doubts.test(doubled(began), LATE, CHANGE, TREATED, OTHERS)
     assert result.effect.value > 0.1, "as if the change had done it"
     [doubt] = doubts.began_within(replace(CHANGE, since=began), result.effect.value)
     assert doubt.blind
-    assert "3 weeks before the change" in doubt.said
+    assert "1 week before the change" in doubt.said
     assert doubts.began_within(replace(CHANGE, since=began), -0.2) == (), "a fall is held against the whole baseline"
     assert doubts.began_within(CHANGE, result.effect.value) == ()
     lasting = replace(CHANGE, since=SHIPPED - timedelta(weeks=8))
-    assert doubts.began_within(lasting, result.effect.value) == (), "the baseline is the pattern's own"
+    assert doubts.began_within(lasting, result.effect.value) == (), "it is held against the pattern"
 
 
 def test_nothing_is_claimed_of_a_change_made_just_after_a_rise(demo: Loop) -> None:

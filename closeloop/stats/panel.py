@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from closeloop.stats.panel_answer import Answer, answer_of
-from closeloop.stats.panel_blocks import Blocks, Columns, read_blocks
+from closeloop.stats.panel_blocks import Blocks, Columns, read_blocks, with_pattern
 from closeloop.stats.panel_checks import Checks, jumped, run_checks
 from closeloop.stats.panel_levels import panel_of, telling
 from closeloop.stats.panel_model import Array, Fit, fit
@@ -120,6 +120,7 @@ def before_after(  # noqa: PLR0913 - the shop window: every word a merchant need
     better: Better = "lower",
     review: Any = None,
     worth: float = 0.05,
+    since: Any = None,
 ) -> BeforeAfter:
     """Judge one change from a long frame with one row per unit and day, week, month or year.
 
@@ -127,7 +128,10 @@ def before_after(  # noqa: PLR0913 - the shop window: every word a merchant need
     with the sum of their `squares` if known.  `treated` is one unit or a list, taken together; `controls` are units
     the change left alone (default: all others; an empty list: none).  `strata` holds the mix of the exposure fixed.
     `review` is the planned review date: looks before it are paid for.  `worth` is the smallest relative effect that
-    matters.  Dates are days or the first day of their period; a day that is missing stays missing.
+    matters.  `since` is the first day of the pattern that the change is aimed at, where the time before holds other
+    weeks too: the treated unit then has a level of its own from that day on, and is held against it.  Had the pattern
+    ended by itself, that would count as the change's doing.  Dates are days or the first day of their period; a day
+    that is missing stays missing.
 
     Raises ValueError when the frame cannot be read or the units contradict each other.
     """
@@ -135,6 +139,7 @@ def before_after(  # noqa: PLR0913 - the shop window: every word a merchant need
     end = None if review is None else pd.Timestamp(str(review))
     change = Change(pd.Timestamp(str(shipped)), better, end, worth)
     blocks = read_blocks(daily, columns, change.shipped, unit_rows(daily, unit, treated, controls))
+    blocks = with_pattern(blocks, None if since is None else pd.Timestamp(str(since)))
     before, after = int((~blocks.after).sum()), int(blocks.after.sum())
     seen = (blocks.exposure[0] > 0) & ~blocks.after
     if seen.sum() < FEWEST_BEFORE or not ((blocks.exposure[0] > 0) & blocks.after).any():

@@ -17,6 +17,7 @@ Integers = npt.NDArray[np.int64]
 
 DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 BLOCK_DAYS = (7, 14, 28)
+HALF = 0.5  # part of a block from which the whole of it counts as the pattern's
 FEWEST_EVENTS = 4.0  # a block, below which days are put in longer blocks: logs of smaller counts are not normal
 
 
@@ -55,6 +56,13 @@ class Blocks(NamedTuple):
     starts: pd.DatetimeIndex
     period: str  # "week", "month", "year", or "14 days"
     end: pd.Timestamp  # first moment after the last block
+    risen: Array  # share of each block in which the pattern stood that the change is aimed at, or zeros
+
+    @property
+    def old(self) -> npt.NDArray[np.bool_]:
+        """What the blocks after are held against: those of the pattern where it is known, or all before."""
+        risen = ~self.after & (self.risen >= HALF)
+        return risen if risen.any() else ~self.after
 
     @property
     def word(self) -> str:
@@ -183,7 +191,23 @@ def sum_blocks(
     expected = exposure if columns.strata is None else standardised(daily, columns, cell, after, shape)
     names = tuple(str(unit) for unit in sorted(units, key=lambda u: units[u]) if units[unit] > 0)
     squares = total(columns.squares, 0.0)
-    return Blocks(names, events, squares, exposure, expected, after, calendar.starts, calendar.period, calendar.end)
+    plain = np.zeros(len(after))
+    return Blocks(
+        names, events, squares, exposure, expected, after, calendar.starts, calendar.period, calendar.end, plain
+    )
+
+
+def with_pattern(blocks: Blocks, since: pd.Timestamp | None) -> Blocks:
+    """The same, with the part of each block from `since` on. Raises ValueError unless both levels have a block."""
+    if since is None:
+        return blocks
+    ends = blocks.starts[1:].append(pd.DatetimeIndex([blocks.end]))
+    whole = np.array((ends - blocks.starts) / pd.Timedelta(days=1), np.float64)
+    past = np.array([(end - since) / pd.Timedelta(days=1) for end in ends])
+    risen = np.clip(past / whole, 0.0, 1.0)
+    if not ((risen >= HALF) & ~blocks.after).any() or not (risen <= 0).any():
+        raise ValueError(f"since={since.date()}: no {blocks.word} lies between it and the change, or none before it")
+    return blocks._replace(risen=risen)
 
 
 def add_up(cell: Integers, weights: Array, shape: tuple[int, int]) -> Array:

@@ -50,7 +50,8 @@ def joined_after(blocks: Blocks) -> Blocks:
         name: np.add.reduceat(getattr(blocks, name), edges, axis=1)
         for name in ("total", "squares", "exposure", "expected")
     }
-    return blocks._replace(**parts, after=blocks.after[edges], starts=blocks.starts[edges])
+    along = {name: getattr(blocks, name)[edges] for name in ("after", "starts", "risen")}
+    return blocks._replace(**parts, **along)
 
 
 def panel_of(blocks: Blocks, columns: Columns) -> Panel:
@@ -69,7 +70,7 @@ def panel_of(blocks: Blocks, columns: Columns) -> Panel:
     logs = np.where(seen, level, centre)
     room = room_of(blocks) if share else 1.0
     variance = np.where(seen, variance, MISSING)
-    return Panel(logs, variance, blocks.after, season_of(blocks), turn_of(blocks), room=room)
+    return Panel(logs, variance, blocks.after, season_of(blocks), turn_of(blocks), room=room, risen=blocks.risen)
 
 
 def log_level(blocks: Blocks, seen: npt.NDArray[np.bool_], added: float) -> Array:
@@ -89,15 +90,15 @@ def odds_level(blocks: Blocks) -> Array:
 
 def room_of(blocks: Blocks) -> float:
     """What the share of the treated unit left to one before the change."""
-    before = ~blocks.after
+    before = blocks.old
     return float(1 - smooth_level(blocks.total[:1, before], blocks.exposure[:1, before], 1.0)[0, 0])
 
 
 def count_variance(blocks: Blocks, seen: npt.NDArray[np.bool_], *, share: bool) -> Array:
-    """Binomial or Poisson, of log odds or logs; one level a unit, two for the treated."""
+    """Binomial or Poisson, of log odds or logs; one level a unit, the treated one has up to three."""
     exposure = blocks.exposure if share else np.where(seen, blocks.expected, 0.0)
     level = np.repeat(smooth_level(blocks.total, exposure, 1.0 * share), seen.shape[1], axis=1)
-    for part in (blocks.after, ~blocks.after):
+    for part in (blocks.after, blocks.old, ~blocks.after & ~blocks.old):
         if part.any():
             level[:1, part] = smooth_level(blocks.total[:1, part], exposure[:1, part], 1.0 * share)
     return 1 / (np.maximum(exposure, 1e-12) * level * (1 - share * level))

@@ -41,6 +41,7 @@ class Panel(NamedTuple):
     turn: float = 0.0  # how far the effect may drift from its first block to its last, sd in logs
     joined: int = 1  # how many blocks the last one stands for
     room: float = 1.0  # what the share of the treated unit left to one before; 1 where levels are logs
+    risen: Array | None = None  # part of each block in which the pattern stood that the change is aimed at
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,8 @@ def treated_unit(panel: Panel) -> Unit:
     """Row 0 of the panel, to be judged."""
     time = time_from(panel.after)
     time[-1] += (panel.joined - 1) / 2
-    return Unit(panel.logs[0], fixed_covariance(panel)[0], panel.after, time, panel.turn)
+    own = 0.0 if panel.risen is None else UNKNOWN_LEVEL * np.outer(panel.risen, panel.risen)
+    return Unit(panel.logs[0], fixed_covariance(panel)[0] + own, panel.after, time, panel.turn)
 
 
 class Fit(NamedTuple):

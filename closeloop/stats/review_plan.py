@@ -126,7 +126,8 @@ def only_before(blocks: Blocks) -> Blocks:
     """Drop what came after the change."""
     keep = ~blocks.after
     sums = {name: getattr(blocks, name)[:, keep] for name in ("total", "squares", "exposure", "expected")}
-    return blocks._replace(**sums, after=blocks.after[keep], starts=blocks.starts[keep])
+    along = {name: getattr(blocks, name)[keep] for name in ("after", "starts", "risen")}
+    return blocks._replace(**sums, **along)
 
 
 def extended(panel: Panel, more: int, *, missing: bool, effect: float = 0.0) -> Panel:
@@ -142,9 +143,10 @@ def extended(panel: Panel, more: int, *, missing: bool, effect: float = 0.0) -> 
     season = None
     if panel.season is not None:
         season = np.r_[panel.season, (panel.season[-1] + 1 + np.arange(more)) % 12]
+    risen = None if panel.risen is None else np.r_[panel.risen, np.repeat(panel.risen[-1], more)]
     return Panel(
         np.hstack([panel.logs, level]), np.hstack([panel.variance, variance]),
-        np.r_[panel.after, np.ones(more, dtype=bool)], season, panel.turn, room=panel.room,
+        np.r_[panel.after, np.ones(more, dtype=bool)], season, panel.turn, room=panel.room, risen=risen,
     )  # fmt: skip
 
 

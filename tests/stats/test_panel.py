@@ -326,3 +326,35 @@ def test_an_effect_that_fades_is_told_from_one_that_lasts(fades: bool):
         late = [np.expm1(r.checks.halves.late) for r in found]
         assert abs(np.median(late)) < 0.05
         assert all("It fades" in " ".join(r.reasons) for r in found if r.fades)
+
+
+def rising(rng: np.random.Generator, effect: float, weeks: int = 3) -> pd.DataFrame:
+    """Five slices by week; the first doubles some weeks before the change, which moves it by `effect`."""
+    levels = np.log(0.08) + rng.normal(0, 0.3, (5, 1)) + np.cumsum(rng.normal(0, 0.03, (5, 18)), axis=1)
+    levels[0, 12 - weeks :] += np.log(2)
+    levels[0, 12:] += np.log1p(effect)
+    days = pd.date_range("2026-03-09", periods=18, freq="7D")
+    late = rng.binomial(600, np.exp(levels))
+    return pd.DataFrame(
+        {"date": np.tile(days, 5), "segment": np.repeat(list("abcde"), 18), "late": late.ravel(), "parcels": 600}
+    )
+
+
+@pytest.mark.parametrize("effect", [0.0, -0.5])
+def test_a_young_pattern_is_what_its_change_is_held_against(effect: float) -> None:
+    """Planted 60 times: intervals hold the truth, where the whole baseline would make the same change look idle."""
+    rng = np.random.default_rng(20)
+    told = {"shipped": "2026-06-01", "treated": "a", "count": "late", "exposure": "parcels"}
+    frames = [rising(rng, effect) for _ in range(60)]
+    found = [before_after(frame, since="2026-05-11", **told) for frame in frames]
+    assert sum(one.low <= effect <= one.high for one in found) >= 54
+    clear = sum(one.p < 0.05 for one in found)
+    assert clear <= 6 if effect == 0 else clear >= 57
+    assert sum(before_after(frame, **told).p < 0.05 for frame in frames) <= 50
+
+
+@pytest.mark.parametrize("since", ["2026-05-31", "2026-03-09"])
+def test_a_pattern_needs_weeks_of_its_own_and_weeks_before_it(since: str) -> None:
+    frame = rising(np.random.default_rng(1), 0.0)
+    with pytest.raises(ValueError, match="no week lies between it and the change, or none before it"):
+        before_after(frame, shipped="2026-06-01", treated="a", count="late", exposure="parcels", since=since)
