@@ -72,7 +72,7 @@ def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern, today: 
         evidence=tuple(e for e in told if e), stages=seen.stages,
         proposal=proposals.sentence(remedy) if remedy else proposals.undecided(seen.focus),
         onset_low=began.low, onset_high=began.high, coincidences=coincidences(con, seen.focus, began),
-        earlier=watch.sentence if watch and alert else "",
+        earlier=watch.sentence if watch and alert else "", alert=alerts.written(alert.rule) if alert else "",
         origins=tuple(sorted(weights.items(), key=lambda told: (-told[1], told[0]))), remedy=remedy,
     )  # fmt: skip
 

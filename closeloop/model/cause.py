@@ -81,7 +81,10 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Cause:
-    """A candidate explanation of a pattern, with evidence both ways; never called proven."""
+    """A candidate explanation of a pattern, with evidence both ways; never called proven.
+
+    `earlier` says what an alert would have caught, and `alert` is that alert as a shop's automation takes it.
+    """
 
     pattern: str
     origin: Origin
@@ -98,4 +101,5 @@ class Cause:
     coincidences: tuple[Coincidence, ...] = ()
     origins: tuple[tuple[Origin, float], ...] = ()
     earlier: str = ""
+    alert: str = ""
     remedy: Remedy | None = None

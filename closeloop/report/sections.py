@@ -76,7 +76,7 @@ def causes(findings: Findings) -> Section:
 def _candidates(findings: Findings) -> dict[str, list[tuple[Cause, Shown | None]]]:
     found: dict[str, list[tuple[Cause, Shown | None]]] = defaultdict(list)
     for cause in findings.causes:
-        found[cause.pattern].append((cause, _stage_chart(cause)))
+        found[cause.pattern].append((cause, stage_chart(cause)))
     return found
 
 
@@ -170,7 +170,8 @@ def _pattern_chart(pattern: Pattern) -> Shown | None:
     return shown(chart, pattern_alt(pattern))
 
 
-def _stage_chart(cause: Cause) -> Shown | None:
+def stage_chart(cause: Cause) -> Shown | None:
+    """Draw the hours of each step; None where the metric has no steps."""
     if not cause.stages:
         return None
     most = max(cause.stages, key=lambda stage: stage.excess)
