@@ -35,6 +35,9 @@ class Section:
     name: str
     html: str
 
+    def __repr__(self) -> str:
+        return self.name.replace("_", " ")
+
     def __html__(self) -> str:
         return self.html
 
@@ -149,7 +152,9 @@ def _section(name: str, findings: Findings, **more: object) -> Section:
     words.speak_of(findings.currency)
     html = _templates().get_template("sections.html.j2").module
     body = getattr(html, name)(findings, **more)
-    return Section(name, f'<section class="closeloop {name}" aria-labelledby="{name}">{body}</section>')
+    return Section(
+        name, f'<section class="closeloop {name} mathjax_ignore" aria-labelledby="{name}">{body}</section>'
+    )
 
 
 @cache

@@ -12,8 +12,8 @@ import pandas as pd
 from closeloop import words
 from closeloop.workbench import markup
 
-TEXT_ROWS = 20
-"""Rows that a terminal shows."""
+TEXT_ROWS, TEXT_WIDTH = 20, 60
+"""Rows that a terminal shows, and letters of a cell."""
 
 
 def plain(value: Any) -> str:
@@ -55,6 +55,7 @@ class Answer:
     then: tuple[str, ...] = field(default=(), kw_only=True)
     spark_label: str = field(default="By week", kw_only=True)
     newest_first: bool = field(default=False, kw_only=True)
+    whole: bool = field(default=False, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -78,12 +79,15 @@ class Answer:
             for c in self.columns
             for values in [self._shown[c.name].tolist()[: markup.MOST_ROWS]]
         ]
-        return markup.Table(self.question, cells, self.sparks, self.spark_label, len(self.frame))
+        return markup.Table(self.question, cells, self.sparks, self.spark_label, len(self.frame), self.whole)
 
     def _text(self) -> list[str]:
         if self.frame.empty:
             return []
-        told = pd.DataFrame({c.label: [c.say(v) for v in self._shown[c.name].head(TEXT_ROWS)] for c in self.columns})
+        head = self._shown.head(TEXT_ROWS)
+        told = pd.DataFrame(
+            {c.label: [words.shortened(c.say(v), TEXT_WIDTH) for v in head[c.name]] for c in self.columns}
+        )
         more = len(self.frame) - TEXT_ROWS
         return [told.to_string(index=False), *([f"... and {more:,} more: .frame has them all"] if more > 0 else [])]
 

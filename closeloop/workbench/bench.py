@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -14,7 +15,11 @@ from closeloop.cube import Series
 from closeloop.loop import Loop
 from closeloop.model import Findings, Ledger, Metric, Pattern, Slice, StockMetric
 from closeloop.triggers import THRESHOLDS, Rule, Waiting, sweep
-from closeloop.workbench import alerts, asked, beside, found, names, rows, shell, waits, weekly
+from closeloop.workbench import alerts, asked, beside, found, names, rows, shell, waits, weekly, written
+
+if TYPE_CHECKING:  # only who looks around waits for the widget
+    from closeloop.explorer.view import View
+    from closeloop.explorer.widget import Explorer, LogForm
 
 RECENT = "4 weeks"
 """Weeks that a question is about, unless it says others or takes them from a pattern."""
@@ -65,11 +70,11 @@ class Workbench:
     def shipments(self, where: Where = "", metric: str = "", period: str = "", only: str = "counted") -> rows.Cases:
         """The parcels (orders, lines) behind a metric: those that it counts, or with `only="all"` every one.
 
-        Without a metric and a pattern: all parcels by the day their label was due for a scan.
+        Without a metric and a pattern: all parcels by the day on which a scan, or delivery, was due.
         """
         about = self._about(where)
         if not metric and not about.pattern:
-            metric, only = "label_to_first_scan", "all"
+            metric, only = self._usual, "all"
         asked_for = asked.metric_of(self.metrics, metric, about)
         if not isinstance(asked_for, Metric):
             raise ValueError(
@@ -92,7 +97,7 @@ class Workbench:
         """The step in which a slice loses time beyond the rest, before and since a pattern began or a week."""
         about = self._about(where)
         first = weeks.parse(since) if since else self.run.week - timedelta(weeks=3)
-        return beside.milestones(self.run, about, metric or "label_to_first_scan", first)
+        return beside.milestones(self.run, about, metric or self._usual, first)
 
     def replay(
         self, waits_for: Waiting | Rule = "first scan", where: Where = "", hours: Sequence[float] = THRESHOLDS,
@@ -103,6 +108,30 @@ class Workbench:
         if isinstance(waits_for, Rule):
             return alerts.replay(self.run, (waits_for,), span)
         return alerts.replay(self.run, sweep(Rule(waits_for, 24, scope=self._about(where).where), tuple(hours)), span)
+
+    def log(self) -> written.Logged:
+        """The improvement log as it stands."""
+        return written.listed(self.run)
+
+    def log_change(self, pattern: str | Pattern = "", **cells: str) -> written.Logged:
+        """Write one change into the log before it ships, drafted from a pattern; `cells` are columns of the log.
+
+        Raises ValueError that names every faulty column, and when another change under review would blur it.
+        """
+        about = self._about(pattern).pattern if pattern else None
+        return written.add(self.run, about, cells)
+
+    def explore(self, what: str = "") -> Explorer:
+        """Look around by pressing, from a pattern such as `P0404`, a metric, or the week's first pattern."""
+        return self.run.explore(what)
+
+    def view(self, metric: str, where: str = "everything", by: str = "", start: str = "", end: str = "") -> View:
+        """What the explorer shows, as the cell that it copies asks for it."""
+        return self.run.view(metric, where, by, start, end)
+
+    def log_form(self, pattern: str = "") -> LogForm:
+        """The improvement log as a form, to add, amend and close changes; a pattern drafts one."""
+        return self.run.log_form(pattern)
 
     def series(self, metric: str, where: str = "everything") -> Series:
         """The sums of a metric by week, for code of your own."""
@@ -152,15 +181,24 @@ class Workbench:
             f"{self.run.source.title}, {weeks.iso(self.week)}: ask {asks}; loop.metrics and loop.dims list the names"
         )
 
+    @property
+    def _usual(self) -> str:
+        """A metric of all parcels that the data can give."""
+        known = {series.metric.id for series in self.run.cube.series}
+        return next((name for name in ("label_to_first_scan", "on_time_delivery") if name in known), "slow_transit")
+
     def _about(self, where: Where) -> asked.Subject:
         return asked.subject(self.run, where)
 
 
-def open_week(source_folder: str = "params/sources/demo", week: str = "", data: str = "", out: str = "") -> Workbench:
+def open_week(
+    source_folder: str = "params/sources/demo", week: str = "", data: str = "", out: str = "", log: str = ""
+) -> Workbench:
     """Open one week of a merchant: `week` such as 2026-W47, or "" for the newest complete one.
 
-    In a notebook, closeloop's own errors then are one message. Raises ValueError when the source cannot be read or
-    has no such week.
+    `log` is the file of another improvement log than the source's own, to try things out. In a notebook, closeloop's
+    own errors then are one message. Raises ValueError when the source cannot be read or has no such week.
     """
     shell.say_errors_plainly()
-    return Workbench(opened.open_week(source_folder, week, data, out))
+    shell.dress()
+    return Workbench(opened.open_week(source_folder, week, data, out, log))
