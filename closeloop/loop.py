@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
 
-import closeloop
 from closeloop import (
     causes,
     changes,
@@ -32,6 +28,7 @@ from closeloop import (
     mix,
     patterns,
     project,
+    provenance,
     summary,
     weeks,
 )
@@ -42,17 +39,6 @@ from closeloop.segments import read as read_segments
 from closeloop.sources import prepared, source
 from closeloop.words import speak_of
 
-PACKAGES = (
-    "duckdb",
-    "numpy",
-    "pandas",
-    "scipy",
-    "statsmodels",
-    "matplotlib",
-    "seaborn",
-    "nbconvert",
-    "papermill",
-)
 LOG = "improvement_log.csv"
 
 RUNS_KEPT = 20
@@ -214,17 +200,7 @@ class Loop(Explorable):
     @cached_property
     def provenance(self) -> Provenance:
         """Hashes and versions, enough to make the same numbers again."""
-        log = ((self.log.name, project.digest(self.log)),) if self.log.is_file() else ()
-        versions = [("python", platform.python_version()), *((p, metadata.version(p)) for p in PACKAGES)]
-        return Provenance(
-            source=self.source.name,
-            as_of=cube.as_of(self.week).replace(tzinfo=ZoneInfo(self.source.timezone)).isoformat(),
-            inputs=(*prepared.input_hashes(self.source), *log),
-            params=(("source", self.source.name), ("week", weeks.iso(self.week))),
-            code=f"closeloop {closeloop.__version__} ({project.code_digest()[:12]})",
-            packages=tuple(versions),
-            tests_made=self.patterns.tests_made,
-        )
+        return provenance.of(self.source, self.week, self.log, self.patterns.tests_made)
 
     @property
     def _looked_at(self) -> tuple[Metric, ...]:
@@ -245,31 +221,33 @@ class Loop(Explorable):
         return made
 
 
-def open_week(source_folder: str, week: str = "", data: str = "", out: str = "") -> Loop:
+def open_week(source_folder: str, week: str = "", data: str = "", out: str = "", log: str = "") -> Loop:
     """Open one week of a merchant: `week` such as 2026-W47, or "" for the newest complete one.
 
-    `source_folder` and `out` are relative to the checkout; without `out` nothing that a report has
-    is touched. Raises ValueError when the source cannot be read or has no such week.
+    `source_folder`, `out` and `log` are relative to the checkout; without `out` nothing that a report has
+    is touched, and without `log` the improvement log is the source's own.
+    Raises ValueError when the source cannot be read or has no such week.
     """
     where = project.root() / source_folder
     merchant = read_source(where, Path(data) if data else None)
     speak_of(merchant.currency)
     con = duckdb.connect(config={"threads": 1})  # sums of floats differ from run to run with more
+    con.execute("SET enable_progress_bar = false")  # in a notebook it would be an output of its own, now and then
     path = prepared.prepare(merchant, project.cache())
     prepared.attach(con, path)
     monday = weeks.parse(week) if week else weeks.newest(con, merchant)
     weeks.check(con, merchant, monday)
-    log = where / LOG
-    scratch = project.cache() / "runs" / f"{path.stem}-{weeks.iso(monday)}-{_run_key(merchant, log)}"
+    written = project.root() / log if log else where / LOG
+    scratch = project.cache() / "runs" / f"{path.stem}-{weeks.iso(monday)}-{_run_key(merchant, where, written)}"
     project.forget(scratch.parent.glob("*"), RUNS_KEPT)
-    return Loop(merchant, monday, con, changes.read(log), log, Path(out) if out else scratch)
+    return Loop(merchant, monday, con, changes.read(written), written, Path(out) if out else scratch)
 
 
-def _run_key(merchant: source.Source, log: Path) -> str:
+def _run_key(merchant: source.Source, where: Path, log: Path) -> str:
     """Name a run by what can change its result beside the data: the code, the settings, the log, the words."""
     words = [Path(vocabulary) for vocabulary in merchant.vocabularies]
     past = log.with_name("improvement_log.history.csv")
-    files = [path for path in (log.with_name("source.yml"), log, past, *words) if path.is_file()]
+    files = [path for path in (where / "source.yml", log, past, *words) if path.is_file()]
     return project.digest(*files)[:8] + project.code_digest()[:8]
 
 

@@ -14,7 +14,7 @@ ORDER = (
     "early", "mix", "feed_alarms", "hotspots",
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
     "triggers", "coincidences", "comparisons", "clues", "mixes", "origins", "proposals", "causes",
-    "changes", "observed", "doubts", "impact", "review", "ledger", "findings", "summary",
+    "changes", "observed", "doubts", "impact", "review", "ledger", "findings", "summary", "provenance",
     "pictures", "charts", "charts_ledger", "explorer", "simulate", "loop",
     "check", "workbench", "report", "cli_report", "cli_check", "cli_log", "cli_ask", "cli",
 )  # fmt: skip

@@ -20,7 +20,7 @@ from closeloop.report.wording import TEMPLATES
 
 OURS = re.compile(r'<(section|figure) class="closeloop[ "]')
 HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>', re.DOTALL)
-HIDDEN_TAGS = {"parameters", "injected-parameters"}
+HIDDEN_TAGS = {"parameters", "injected-parameters", "analyst"}
 
 
 def render(notebook: Path | str | NotebookNode, findings: Findings, title: str = "") -> str:

@@ -35,6 +35,9 @@ class Section:
     name: str
     html: str
 
+    def __repr__(self) -> str:
+        return self.name.replace("_", " ")
+
     def __html__(self) -> str:
         return self.html
 

@@ -3,5 +3,6 @@
 from closeloop.triggers import Rule
 from closeloop.workbench.answers import Answer, Column
 from closeloop.workbench.bench import Workbench, open_week
+from closeloop.workbench.written import scratch_log
 
-__all__ = ["Answer", "Column", "Rule", "Workbench", "open_week"]
+__all__ = ["Answer", "Column", "Rule", "Workbench", "open_week", "scratch_log"]

@@ -55,6 +55,7 @@ class Answer:
     then: tuple[str, ...] = field(default=(), kw_only=True)
     spark_label: str = field(default="By week", kw_only=True)
     newest_first: bool = field(default=False, kw_only=True)
+    whole: bool = field(default=False, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -78,7 +79,7 @@ class Answer:
             for c in self.columns
             for values in [self._shown[c.name].tolist()[: markup.MOST_ROWS]]
         ]
-        return markup.Table(self.question, cells, self.sparks, self.spark_label, len(self.frame))
+        return markup.Table(self.question, cells, self.sparks, self.spark_label, len(self.frame), self.whole)
 
     def _text(self) -> list[str]:
         if self.frame.empty:

@@ -14,7 +14,7 @@ from closeloop.cube import Series
 from closeloop.loop import Loop
 from closeloop.model import Findings, Ledger, Metric, Pattern, Slice, StockMetric
 from closeloop.triggers import THRESHOLDS, Rule, Waiting, sweep
-from closeloop.workbench import alerts, asked, beside, found, names, rows, shell, waits, weekly
+from closeloop.workbench import alerts, asked, beside, found, names, rows, shell, waits, weekly, written
 
 RECENT = "4 weeks"
 """Weeks that a question is about, unless it says others or takes them from a pattern."""
@@ -104,6 +104,18 @@ class Workbench:
             return alerts.replay(self.run, (waits_for,), span)
         return alerts.replay(self.run, sweep(Rule(waits_for, 24, scope=self._about(where).where), tuple(hours)), span)
 
+    def log(self) -> written.Logged:
+        """The improvement log as it stands."""
+        return written.listed(self.run)
+
+    def log_change(self, pattern: str | Pattern = "", **cells: str) -> written.Logged:
+        """Write one change into the log before it ships, drafted from a pattern; `cells` are columns of the log.
+
+        Raises ValueError that names every faulty column, and when another change under review would blur it.
+        """
+        about = self._about(pattern).pattern if pattern else None
+        return written.add(self.run, about, cells)
+
     def series(self, metric: str, where: str = "everything") -> Series:
         """The sums of a metric by week, for code of your own."""
         return self.run.series(metric, where)
@@ -156,11 +168,14 @@ class Workbench:
         return asked.subject(self.run, where)
 
 
-def open_week(source_folder: str = "params/sources/demo", week: str = "", data: str = "", out: str = "") -> Workbench:
+def open_week(
+    source_folder: str = "params/sources/demo", week: str = "", data: str = "", out: str = "", log: str = ""
+) -> Workbench:
     """Open one week of a merchant: `week` such as 2026-W47, or "" for the newest complete one.
 
-    In a notebook, closeloop's own errors then are one message. Raises ValueError when the source cannot be read or
-    has no such week.
+    `log` is the file of another improvement log than the source's own, to try things out. In a notebook, closeloop's
+    own errors then are one message. Raises ValueError when the source cannot be read or has no such week.
     """
     shell.say_errors_plainly()
-    return Workbench(opened.open_week(source_folder, week, data, out))
+    shell.dress()
+    return Workbench(opened.open_week(source_folder, week, data, out, log))

@@ -16,13 +16,13 @@ from closeloop.workbench.answers import Answer, Column
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Patterns(Answer):
-    """What stands out: `answer["P0404"]` is one of them."""
+    """What stands out: `answer["P0404"]` or `answer[0]` is one of them."""
 
     patterns: tuple[Pattern, ...]
     run: Loop
 
-    def __getitem__(self, name: str) -> Pattern:
-        return asked.pattern_of(self.run, name)
+    def __getitem__(self, which: str | int) -> Pattern:
+        return self.patterns[which] if isinstance(which, int) else asked.pattern_of(self.run, which)
 
     def _ipython_key_completions_(self) -> list[str]:
         return [p.id for p in self.patterns]

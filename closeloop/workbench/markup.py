@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from closeloop.workbench import shell
 
-LONG = 12
+LONG = 15
 """Rows from which a table can be sorted and searched."""
 
 MOST_ROWS = 500
@@ -40,13 +40,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """What a table shows of `rows` rows: its columns, and a small line for each row, if any."""
+    """What a table shows of `rows` rows: its columns, and a small line for each row, if any.
+
+    A `whole` one is read from top to bottom: it is not cut into pages.
+    """
 
     name: str
     columns: Sequence[Column]
     sparks: Sequence[Sequence[float]]
     spark_label: str
     rows: int
+    whole: bool = False
 
 
 def section(question: str, says: str, table: Table, then: Sequence[str]) -> str:
@@ -74,7 +78,7 @@ def _table(table: Table) -> Markup:
     head = Markup("").join([*map(_head, table.columns), *sparked])
     widths = [_widths(column) if column.bar else None for column in table.columns]
     body = Markup("").join(_row(table, widths, row) for row in range(shown))
-    long = table.rows > LONG
+    long = table.rows > LONG and not table.whole
     parts = [
         Markup('<div class="scroll" role="region" tabindex="0" aria-label="{}">').format(table.name),
         Markup('<table class="{}">').format("closeloop-long" if long else ""),

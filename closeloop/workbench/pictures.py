@@ -13,7 +13,8 @@ from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.figure import Figure
 
 from closeloop import words
-from closeloop.charts import ACROSS, BLUE, INK, ORANGE, SOFT, STYLE, WIDTH, Drawing
+from closeloop.charts import Drawing
+from closeloop.charts.drawing import ACROSS, BLUE, INK, ORANGE, SOFT, STYLE, WIDTH
 from closeloop.model import Metric
 from closeloop.stocks import Stock
 from closeloop.times import Duration

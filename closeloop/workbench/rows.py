@@ -135,7 +135,7 @@ def timeline(run: Loop, name: str) -> Timeline:
         Column("known_at", "Known to us"), Column("parcel", "Parcel"),
     )  # fmt: skip
     shown = tuple(c for c in columns if not frame[c.name].isna().all() and (c.name != "parcel" or len(parcels) > 1))
-    return Timeline(f"What happened to {name}?", _story(parcels, facts), frame, shown, facts=facts)
+    return Timeline(f"What happened to {name}?", _story(parcels, facts), frame, shown, whole=True, facts=facts)
 
 
 def _happened(con: duckdb.DuckDBPyConnection, parcels: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import difflib
 import sys
+import warnings
 from collections.abc import Iterable
+from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from IPython.core.display import HTML
+from IPython.core.display_functions import display
 from IPython.core.getipython import get_ipython
 
 PACKAGE = Path(__file__).parent.parent
@@ -41,10 +45,18 @@ def _cell() -> str:
     return str(asked.get("metadata", {}).get("cellId") or shell.execution_count)
 
 
+def dress() -> None:
+    """Bring the style of sections and charts into a notebook; a page has its own."""
+    if running() is not None:
+        css = (resources.files("closeloop.workbench") / "notebook.css").read_text(encoding="utf-8")
+        display(HTML(f"<style>{css}</style>"))  # type: ignore[no-untyped-call]
+
+
 def say_errors_plainly() -> None:
     """Show closeloop's own errors as one message; `%tb` shows the whole traceback."""
     shell = running()
     if shell is not None:
+        warnings.filterwarnings("ignore", message="Limits rest on")  # a chart of few weeks shows that by itself
         shell.set_custom_exc((ValueError, AttributeError), _told)
 
 

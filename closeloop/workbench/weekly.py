@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -18,6 +18,9 @@ from closeloop.patterns import history
 from closeloop.workbench import names, pictures
 from closeloop.workbench.answers import Answer, Column
 from closeloop.workbench.asked import Period, Subject
+
+MEDIAN_RANGES = 3.145
+"""Median moving ranges from the median to a limit: three sigma over 0.954."""
 
 BEFORE_WEEKS = 8
 """Weeks before a period that say what is usual."""
@@ -56,6 +59,7 @@ def by_week(run: Loop, metric: Metric, about: Subject, period: Period | None) ->
     names.check(run.con, metric.id, metric.view, about.where)
     series = crossed.series_of(run.con, run.cube, metric, about.where)
     points = history(series, 0, about.pattern.onset if about.pattern else None, len(series.weeks))
+    points = points if about.pattern else _usual(points, metric)
     told = tuple(p for p in points if period is None or period.first <= p.week <= period.last)
     if not told:
         raise ValueError(
@@ -122,6 +126,21 @@ def split(run: Loop, metric: Metric, about: Subject, by: str, period: Period) ->
         series=series,
         by=by,
     )
+
+
+def _usual(points: tuple[Point, ...], metric: Metric) -> tuple[Point, ...]:
+    """Set the band around the median, as no week is known to be out of line yet, and one that is must not widen it.
+
+    Median +- 3.145 median moving ranges (Wheeler 2000, Understanding Variation, for individual values).
+    """
+    values = np.array([p.value for p in points if p.final])
+    if len(values) < 2:
+        return points
+    middle, half = float(np.median(values)), MEDIAN_RANGES * float(np.median(np.abs(np.diff(values))))
+    low, high = middle - half, middle + half
+    if metric.kind == "share":
+        low, high = max(0.0, low), min(1.0, high)
+    return tuple(replace(p, low=low, high=high) for p in points)
 
 
 def _parts(series: Series, by: str, period: Period) -> pd.DataFrame:
