@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -232,7 +233,8 @@ def open_week(source_folder: str, week: str = "", data: str = "", out: str = "",
     merchant = read_source(where, Path(data) if data else None)
     speak_of(merchant.currency)
     con = duckdb.connect(config={"threads": 1})  # sums of floats differ from run to run with more
-    con.execute("SET enable_progress_bar = false")  # in a notebook it would be an output of its own, now and then
+    with suppress(duckdb.InvalidInputException):  # a notebook without widgets has no bar, and refuses
+        con.execute("SET enable_progress_bar = false")
     path = prepared.prepare(merchant, project.cache())
     prepared.attach(con, path)
     monday = weeks.parse(week) if week else weeks.newest(con, merchant)

@@ -91,7 +91,6 @@ COUNTS = "(position INT, {}name VARCHAR, rows_in BIGINT, used BIGINT, set_aside 
 def _build(source: Source, draft: Path) -> None:
     # One thread keeps the rows in one order, on which the last digits of sums depend.
     with duckdb.connect(str(draft), config={"threads": 1}) as con:
-        con.execute("SET enable_progress_bar = false")
         with suppress(duckdb.InvalidInputException):  # a notebook without widgets has no bar, and refuses
             con.execute("SET enable_progress_bar = false")
         con.execute(staging.QUARANTINE)

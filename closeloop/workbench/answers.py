@@ -12,8 +12,8 @@ import pandas as pd
 from closeloop import words
 from closeloop.workbench import markup
 
-TEXT_ROWS = 20
-"""Rows that a terminal shows."""
+TEXT_ROWS, TEXT_WIDTH = 20, 60
+"""Rows that a terminal shows, and letters of a cell."""
 
 
 def plain(value: Any) -> str:
@@ -86,7 +86,7 @@ class Answer:
             return []
         told = pd.DataFrame({c.label: [c.say(v) for v in self._shown[c.name].head(TEXT_ROWS)] for c in self.columns})
         more = len(self.frame) - TEXT_ROWS
-        return [told.to_string(index=False), *([f"... and {more:,} more: .frame has them all"] if more > 0 else [])]
+        return [told.map(lambda text: words.shortened(text, TEXT_WIDTH)).to_string(index=False), *([f"... and {more:,} more: .frame has them all"] if more > 0 else [])]
 
 
 def _keys(values: list[Any]) -> list[float | str] | None:
