@@ -84,9 +84,12 @@ class Answer:
     def _text(self) -> list[str]:
         if self.frame.empty:
             return []
-        told = pd.DataFrame({c.label: [c.say(v) for v in self._shown[c.name].head(TEXT_ROWS)] for c in self.columns})
+        head = self._shown.head(TEXT_ROWS)
+        told = pd.DataFrame(
+            {c.label: [words.shortened(c.say(v), TEXT_WIDTH) for v in head[c.name]] for c in self.columns}
+        )
         more = len(self.frame) - TEXT_ROWS
-        return [told.map(lambda text: words.shortened(text, TEXT_WIDTH)).to_string(index=False), *([f"... and {more:,} more: .frame has them all"] if more > 0 else [])]
+        return [told.to_string(index=False), *([f"... and {more:,} more: .frame has them all"] if more > 0 else [])]
 
 
 def _keys(values: list[Any]) -> list[float | str] | None:
