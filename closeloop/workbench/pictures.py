@@ -10,11 +10,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, DateFormatter
-from matplotlib.figure import Figure
 
 from closeloop import words
 from closeloop.charts import Drawing
-from closeloop.charts.drawing import ACROSS, BLUE, INK, ORANGE, SOFT, STYLE, WIDTH
+from closeloop.charts.drawing import ACROSS, BLUE, INK, ORANGE, SOFT, STYLE, axes_of, figure_of
 from closeloop.model import Metric
 from closeloop.stocks import Stock
 from closeloop.times import Duration
@@ -27,7 +26,7 @@ def split(frame: pd.DataFrame, by: str, metric: Metric) -> Drawing:
     """Draw the parts that add most, as bars, with a mark where each was before."""
     told = frame.head(MOST_BARS)
     with mpl.rc_context(ACROSS):
-        axes = _axes(0.9 + 0.34 * len(told))
+        axes = axes_of(0.9 + 0.34 * len(told))
         sns.barplot(told, x="value", y=by, color=SOFT, errorbar=None, order=list(told[by]), ax=axes)
         axes.plot(told["before"], range(len(told)), "|", color=INK, ms=14, mew=2, label="before")
         axes.set(xlabel="", ylabel="")
@@ -49,7 +48,7 @@ def times(durations: Sequence[Duration], by: str, label: str, unit: str) -> Draw
     )
     finite = frame.replace(float("inf"), float("nan"))
     with mpl.rc_context(STYLE if by == "week" else ACROSS):
-        axes = _axes(2.9 if by == "week" else 0.9 + 0.34 * len(frame))
+        axes = axes_of(2.9 if by == "week" else 0.9 + 0.34 * len(frame))
         (_lines if by == "week" else _ranges)(axes, finite)
         axes.set_title(words.shortened(f"{label}, {unit}", 48))
         axes.legend(loc="best")
@@ -86,7 +85,7 @@ def waiting(days: Sequence[Stock], label: str) -> Drawing:
     parts = [[d.old for d in days], [d.middle for d in days], [d.young for d in days]]
     names = ("over 3 days", "1 to 3 days", "up to 1 day")
     with mpl.rc_context(STYLE):
-        axes = _axes(2.9)
+        axes = axes_of(2.9)
         axes.stackplot(
             np.array([d.day for d in days], dtype="datetime64[D]"), *parts, colors=[ORANGE, BLUE, SOFT], labels=names
         )
@@ -101,7 +100,7 @@ def alerts(replays: Sequence[Replay]) -> Drawing:
     """Draw what each threshold catches against the false alarms that it makes."""
     told = [(r.false_alarms_a_week, 100 * r.caught_share.value, f"{r.rule.hours:g} h") for r in replays]
     with mpl.rc_context(STYLE):
-        axes = _axes(2.9)
+        axes = axes_of(2.9)
         axes.plot([row[0] for row in told], [row[1] for row in told], color=BLUE, marker="o")
         for false, caught, hours in told:
             axes.annotate(hours, (false, caught), (5, 5), textcoords="offset points", fontsize=10.5)
@@ -112,11 +111,5 @@ def alerts(replays: Sequence[Replay]) -> Drawing:
     return _drawing(axes, ("Threshold", "Caught, %", "False alarms a week"), rows)
 
 
-def _axes(height: float) -> Axes:
-    return Figure(figsize=(WIDTH, height), layout="constrained").add_subplot()
-
-
 def _drawing(axes: Axes, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Drawing:
-    figure = axes.get_figure()
-    assert isinstance(figure, Figure)
-    return Drawing(figure, columns, rows)
+    return Drawing(figure_of(axes), columns, rows)
