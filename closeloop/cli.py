@@ -63,12 +63,16 @@ def explore(pattern: str, source: str, data: str) -> None:
 @cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def lab(options: tuple[str, ...]) -> None:
-    """Open JupyterLab on the notebooks; OPTIONS such as --port=8890 or --no-browser are JupyterLab's own."""
+    """Open JupyterLab on the notebooks; OPTIONS such as --port=8890 or --no-browser are JupyterLab's own.
+
+    The notebooks that come with closeloop are saved without outputs; your own, in notebooks/mine, with all.
+    """
     from closeloop import project
 
     os.chdir(project.root())
     start = "--LabApp.default_url=/lab/tree/notebooks/1_surface_patterns.ipynb"
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", start, *options])
+    clean = "--FileContentsManager.pre_save_hook=closeloop.saving.without_outputs"
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", start, clean, *options])
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ class Shown:
         return self.alt
 
     def _repr_html_(self) -> str:
-        return self.__html__().replace("<figure ", f'<figure style="{IN_A_NOTEBOOK}" ', 1)
+        return self.__html__().replace('"closeloop"', f'"closeloop mathjax_ignore" style="{IN_A_NOTEBOOK}"', 1)
 
 
 def shown(drawing: Drawing | Figure, alt: str) -> Shown:

@@ -8,6 +8,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from jupyter_server.services.contents.filemanager import FileContentsManager
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
@@ -98,3 +99,22 @@ def test_readers_own_notebooks_are_left_to_them() -> None:
     )
     assert page.returncode == 1
     assert project.root() == ROOT
+
+
+@pytest.mark.parametrize("name", ["0_tutorial", "1_surface_patterns", "2_explore_causes", "3_test_change"])
+def test_a_run_saved_in_jupyterlab_leaves_the_shipped_notebook_as_it_was(name: str, tmp_path: Path) -> None:
+    (tmp_path / "notebooks" / "mine").mkdir(parents=True)
+    manager = FileContentsManager(root_dir=str(tmp_path), pre_save_hook="closeloop.saving.without_outputs")
+    for folder, kept in (("notebooks", False), ("notebooks/mine", True)):
+        path = tmp_path / folder / f"{name}.ipynb"
+        path.write_bytes((ROOT / "notebooks" / f"{name}.ipynb").read_bytes())
+        model = manager.get(f"{folder}/{name}.ipynb")
+        model["content"]["metadata"]["language_info"]["version"] = "3.99"
+        for cell in model["content"]["cells"]:
+            cell["metadata"]["scrolled"] = True
+            if cell["cell_type"] == "code":
+                cell["execution_count"] = 7
+                cell["outputs"] = [nbformat.v4.new_output("stream", text="PUT OUT BY A RUN")]
+        manager.save(model, f"{folder}/{name}.ipynb")
+        assert ("PUT OUT BY A RUN" in path.read_text(encoding="utf-8")) == kept
+        assert (path.read_bytes() == (ROOT / "notebooks" / f"{name}.ipynb").read_bytes()) != kept

@@ -158,7 +158,9 @@ def _section(name: str, findings: Findings, **more: object) -> Section:
     words.speak_of(findings.currency)
     html = _templates().get_template("sections.html.j2").module
     body = getattr(html, name)(findings, **more)
-    return Section(name, f'<section class="closeloop {name}" aria-labelledby="{name}">{body}</section>')
+    return Section(
+        name, f'<section class="closeloop {name} mathjax_ignore" aria-labelledby="{name}">{body}</section>'
+    )
 
 
 @cache

@@ -57,7 +57,7 @@ def section(question: str, says: str, table: Table, then: Sequence[str]) -> str:
     """Return an answer as a piece of a notebook: question, sentence, table, and what can be asked next."""
     calls = Markup(" ").join(Markup("<code>{}</code>").format(call) for call in then)
     parts = [
-        Markup('<section class="closeloop answer"><style>{}</style>').format(Markup(style())),
+        Markup('<section class="closeloop answer mathjax_ignore"><style>{}</style>').format(Markup(style())),
         Markup('<p class="question">{}</p><p class="says">{}</p>').format(question, says),
         _table(table) if table.rows else Markup(""),
         Markup('<p class="then">Go on with {}</p>').format(calls) if then else Markup(""),
