@@ -14,6 +14,7 @@ from nbconvert import HTMLExporter
 
 from closeloop import project
 from closeloop.loop import Loop
+from closeloop.report import run
 from closeloop.workbench import Workbench, bench
 
 ROOT = Path(__file__).parent.parent
@@ -118,3 +119,25 @@ def test_a_run_saved_in_jupyterlab_leaves_the_shipped_notebook_as_it_was(name: s
         manager.save(model, f"{folder}/{name}.ipynb")
         assert ("PUT OUT BY A RUN" in path.read_text(encoding="utf-8")) == kept
         assert (path.read_bytes() == (ROOT / "notebooks" / f"{name}.ipynb").read_bytes()) != kept
+
+
+@pytest.mark.real_data
+def test_the_weekly_notebooks_run_on_olist_and_an_order_can_be_followed_there(
+    real_data: Callable[[str], Path], open_source: Callable[..., Loop], tmp_path: Path
+) -> None:
+    olist = Workbench(open_source("2018-W34", real_data("olist"), "params/sources/olist"))
+    late = olist.shipments(metric="on_time_delivery")
+    assert len(late) == int(olist.measure("on_time_delivery", period="2018-W34").frame["counted"].sum())
+    told = olist.parcel(late.frame["shipment_id"].iloc[0]).frame
+    assert list(told["what"])[:2] == ["ordered", "ready to ship"]
+    assert list(told["what"])[-1] == "delivered"
+    assert len(olist.shipments()) >= len(late)
+    given = {
+        "source": "params/sources/olist",
+        "week": "2018-W34",
+        "data": str(real_data("olist")),
+        "out": str(tmp_path),
+    }
+    for stem in run.NOTEBOOKS:
+        run.execute(stem, tmp_path / f"{stem}.ipynb", given)
+    assert (tmp_path / "findings.json").is_file()

@@ -65,11 +65,11 @@ class Workbench:
     def shipments(self, where: Where = "", metric: str = "", period: str = "", only: str = "counted") -> rows.Cases:
         """The parcels (orders, lines) behind a metric: those that it counts, or with `only="all"` every one.
 
-        Without a metric and a pattern: all parcels by the day their label was due for a scan.
+        Without a metric and a pattern: all parcels by the day on which a scan, or delivery, was due.
         """
         about = self._about(where)
         if not metric and not about.pattern:
-            metric, only = "label_to_first_scan", "all"
+            metric, only = self._usual, "all"
         asked_for = asked.metric_of(self.metrics, metric, about)
         if not isinstance(asked_for, Metric):
             raise ValueError(
@@ -92,7 +92,7 @@ class Workbench:
         """The step in which a slice loses time beyond the rest, before and since a pattern began or a week."""
         about = self._about(where)
         first = weeks.parse(since) if since else self.run.week - timedelta(weeks=3)
-        return beside.milestones(self.run, about, metric or "label_to_first_scan", first)
+        return beside.milestones(self.run, about, metric or self._usual, first)
 
     def replay(
         self, waits_for: Waiting | Rule = "first scan", where: Where = "", hours: Sequence[float] = THRESHOLDS,
@@ -163,6 +163,12 @@ class Workbench:
         return (
             f"{self.run.source.title}, {weeks.iso(self.week)}: ask {asks}; loop.metrics and loop.dims list the names"
         )
+
+    @property
+    def _usual(self) -> str:
+        """A metric of all parcels that the data can give."""
+        known = {series.metric.id for series in self.run.cube.series}
+        return next((name for name in ("label_to_first_scan", "on_time_delivery") if name in known), "slow_transit")
 
     def _about(self, where: Where) -> asked.Subject:
         return asked.subject(self.run, where)

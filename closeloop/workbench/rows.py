@@ -36,8 +36,9 @@ WHICH = ("counted", "all")
 
 MOMENTS = (
     ("ordered_at", "ordered"), ("ready_at", "ready to ship"), ("cancelled_at", "cancelled"),
-    ("label_at", "label made"),
+    ("label_at", "label made"), ("handed_over_at", "handed over"), ("delivered_at", "delivered"),
 )  # fmt: skip
+"""Moments of an order, its label, and what the merchant's own file says of a parcel that was never scanned."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,7 +78,7 @@ def _counted_say(metric: Metric, count: int, counted: float, only: str) -> str:
     listed, added = words.plural(count, kind.removesuffix("s"), kind), words.counted(counted, metric.unit)
     if only == "all":
         return f"{listed}, among them {added}." if metric.kind == "share" else f"{listed}, together {added}."
-    return f"{added}." if metric.unit.startswith(kind) and count == counted else f"{listed} with {added}."
+    return f"{added}." if kind in metric.unit and count == counted else f"{listed} with {added}."
 
 
 def _rows(con: duckdb.DuckDBPyConnection, metric: Metric, about: Subject, period: Period, only: str) -> pd.DataFrame:
@@ -146,8 +147,8 @@ def _happened(con: duckdb.DuckDBPyConnection, parcels: pd.DataFrame, orders: pd.
         if not pd.isna(row["promised_date"]):
             told.append((row["promised_date"] + pd.Timedelta(days=1), "the promised day is over", None, None, None))
     for row in parcels.to_dict("records"):
-        if not pd.isna(row["label_at"]):
-            told.append((row["label_at"], MOMENTS[3][1], None, None, row["shipment_id"]))
+        moments = MOMENTS[3:4] if row["acceptance_scans"] or not pd.isna(row["first_scan_at"]) else MOMENTS[3:]
+        told += [(row[c], what, None, None, row["shipment_id"]) for c, what in moments if not pd.isna(row[c])]
     told += _scans(con, list(parcels.get("shipment_id", ())))
     told += _returns(con, list(orders["order_id"]))
     frame = pd.DataFrame(told, columns=["at", "what", "where", "known_at", "parcel"])
