@@ -171,6 +171,13 @@ def test_what_data_says_is_text_in_a_table_and_nothing_personal_is_listed() -> N
     assert not {word for name in rows.SHOWN for word in PERSONAL_COLUMNS if word in name.split("_")}
 
 
+def test_the_explorer_shows_what_a_split_shows(loop: Workbench) -> None:
+    view = loop.view("on_time_delivery", by="carrier", start="2026-11-02", end="2026-11-16")
+    split = loop.measure("on_time_delivery", by="carrier", period="2026-W45..2026-W47").frame
+    told = {dict(part.where.where)["carrier"]: part.now for part in view.parts}
+    assert told == pytest.approx(dict(zip(split["carrier"], split["value"], strict=True)))
+
+
 def test_a_long_table_says_what_it_leaves_out(loop: Workbench) -> None:
     frame = pd.DataFrame({"n": range(3000)})
     answer = Answer("Q?", "Says.", frame, (Column("n", "N"),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -15,6 +16,10 @@ from closeloop.loop import Loop
 from closeloop.model import Findings, Ledger, Metric, Pattern, Slice, StockMetric
 from closeloop.triggers import THRESHOLDS, Rule, Waiting, sweep
 from closeloop.workbench import alerts, asked, beside, found, names, rows, shell, waits, weekly, written
+
+if TYPE_CHECKING:  # only who looks around waits for the widget
+    from closeloop.explorer.view import View
+    from closeloop.explorer.widget import Explorer, LogForm
 
 RECENT = "4 weeks"
 """Weeks that a question is about, unless it says others or takes them from a pattern."""
@@ -115,6 +120,18 @@ class Workbench:
         """
         about = self._about(pattern).pattern if pattern else None
         return written.add(self.run, about, cells)
+
+    def explore(self, what: str = "") -> Explorer:
+        """Look around by pressing, from a pattern such as `P0404`, a metric, or the week's first pattern."""
+        return self.run.explore(what)
+
+    def view(self, metric: str, where: str = "everything", by: str = "", start: str = "", end: str = "") -> View:
+        """What the explorer shows, as the cell that it copies asks for it."""
+        return self.run.view(metric, where, by, start, end)
+
+    def log_form(self, pattern: str = "") -> LogForm:
+        """The improvement log as a form, to add, amend and close changes; a pattern drafts one."""
+        return self.run.log_form(pattern)
 
     def series(self, metric: str, where: str = "everything") -> Series:
         """The sums of a metric by week, for code of your own."""
