@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 PNG_COLOURS = 32
-IN_A_NOTEBOOK = "max-width: 40rem; margin: 0.5rem 0; background: #fff"
 STROKES = 'stroke-linejoin="round" stroke-linecap="butt"'
 NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 
@@ -42,7 +41,7 @@ class Shown:
         return self.alt
 
     def _repr_html_(self) -> str:
-        return self.__html__().replace('"closeloop"', f'"closeloop mathjax_ignore" style="{IN_A_NOTEBOOK}"', 1)
+        return self.__html__().replace('"closeloop"', '"closeloop mathjax_ignore"', 1)  # $5 to $9 is no formula
 
 
 def shown(drawing: Drawing | Figure, alt: str) -> Shown:

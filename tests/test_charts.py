@@ -114,7 +114,7 @@ def test_the_table_holds_every_week():
     assert drawing.rows[6] == ("19 Oct 2026", "30.0\u00a0%", "5.0\u00a0% to 15.0\u00a0%", "200", "outside")
     html = charts.shown(drawing, "alt")._repr_html_()
     assert html.count('<th scope="row">') == 10
-    assert html.startswith('<figure class="closeloop"><svg ')
+    assert html.startswith('<figure class="closeloop mathjax_ignore"><svg ')
 
 
 def test_a_shown_chart_is_named_and_well_formed():

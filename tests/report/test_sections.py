@@ -24,7 +24,8 @@ def read(made):
 @pytest.mark.parametrize("findings", [SAMPLE, NOTHING], ids=["sample", "nothing"])
 def test_a_section_has_one_h2_that_names_it(name, findings):
     made = section(name, findings)
-    assert made._repr_html_().startswith(f'<section class="closeloop {name} mathjax_ignore" aria-labelledby="{name}">')
+    opening = f'<section class="closeloop {name} mathjax_ignore" aria-labelledby="{name}">'
+    assert made._repr_html_().startswith(opening)
     assert re.findall(r"<h2 id=\"(\w+)\">", made.html) == [name]
 
 
