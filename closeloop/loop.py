@@ -168,15 +168,17 @@ class Loop(Explorable):
         """The same with a candidate cause for each pattern."""
         return replace(self.seen, causes=self.causes)
 
-    def about(self, pattern: str) -> Findings:
-        """The same for one pattern, or for all when none is named."""
-        if not pattern:
+    def about(self, name: str) -> Findings:
+        """The same for one pattern or one change, or for all patterns when none is named."""
+        if not name:
             return self.explained
+        if any(change.id == name for change in self.changes):
+            return replace(self.seen, verdicts=tuple(v for v in self.verdicts if v.change.id == name))
         return replace(
             self.explained,
-            patterns=tuple(p for p in self.explained.patterns if p.id == pattern),
-            resolved=(),
-            causes=tuple(c for c in self.explained.causes if c.pattern == pattern),
+            patterns=tuple(p for p in self.explained.patterns if p.id == name),
+            resolved=tuple(p for p in self.explained.resolved if p.id == name),
+            causes=tuple(c for c in self.explained.causes if c.pattern == name),
         )
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Protocol
 import duckdb
 
 from closeloop.cube import Cube
-from closeloop.model import Cause, Verdict
+from closeloop.model import Cause, Change, Verdict
 from closeloop.patterns import Found
 from closeloop.sources.source import Source
 
@@ -30,6 +30,11 @@ class Opened(Protocol):
     @property
     def log(self) -> Path:
         """The improvement log, in the source's folder."""
+        ...
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The improvement log as it was when the week was opened."""
         ...
 
     @property

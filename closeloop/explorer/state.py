@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from closeloop import metrics, segments
-from closeloop.model import Estimate, Metric, Pattern, Slice
+from closeloop.model import Change, Estimate, Metric, Pattern, Slice
 
 DAYS = timedelta(days=7)
 
@@ -59,6 +59,17 @@ def of_pattern(pattern: Pattern) -> State:
     """Return the view of a pattern: its metric in its slice, since it began."""
     start = pattern.onset - timedelta(pattern.onset.weekday())
     return State(pattern.metric, pattern.slice, "", start, pattern.week)
+
+
+def of_change(change: Change, last: date) -> State:
+    """Return the view of a change: its metric in its scope, since it shipped, up to the week of `last`.
+
+    Raises ValueError for one that is judged by a time, or has not shipped by then.
+    """
+    start = change.shipped_on - timedelta(change.shipped_on.weekday())
+    if start > last:
+        raise ValueError(f"change {change.id} ships on {change.shipped_on}, after the week that is open")
+    return State(metrics.by_id(change.metric).id, change.scope, "", start, last)
 
 
 def call(state: State) -> str:
