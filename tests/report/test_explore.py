@@ -1,8 +1,6 @@
 """A notebook of one's own: about its pattern or change, its evidence run, and never written over."""
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -134,22 +132,11 @@ def test_the_start_page_links_every_pattern_and_change_to_a_notebook(
     assert kept.read_text(encoding="utf-8") == "mine"
 
 
-def test_lab_starts_on_the_page_and_asks_nobody_for_news(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[list[str]] = []
-    monkeypatch.chdir(home)
-    monkeypatch.setattr(os, "execv", lambda path, words: started.append(words))
-    lab.open_lab(lab.start_page(), ("--port=8890",))
-    assert started[0][1:] == [
-        "-m", "jupyterlab", "--LabApp.news_url=None",
-        "--LabApp.default_url=/lab/tree/notebooks/mine/start.ipynb", "--port=8890",
-    ]  # fmt: skip
-
-
 def test_a_readers_notebooks_are_none_of_gits_business() -> None:
     assert "/notebooks/mine/" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
 
 
-def test_an_id_is_looked_for_in_the_week_that_is_opened(open_source: Callable[..., Loop], demo: Loop) -> None:
+def test_an_id_in_any_case_and_a_place_in_the_report_name_the_same(demo: Loop) -> None:
     for pattern in demo.patterns.patterns:
         assert explore.named(demo, pattern.id.lower()) == pattern
     assert explore.named(demo, "P2") == demo.patterns.patterns[1]
