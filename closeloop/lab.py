@@ -64,7 +64,7 @@ def open_lab(path: Path, options: Sequence[str] = ()) -> None:
 def _opened(asked: explore.Asked) -> str:
     given = [asked.source, asked.week, *([asked.data] if asked.data else [])]
     quoted = ", ".join(json.dumps(text, ensure_ascii=False) for text in given)
-    return f"from closeloop.loop import open_week\n\nloop = open_week({quoted})\nloop.explore()"
+    return f"from closeloop.workbench import open_week\n\nloop = open_week({quoted})\nloop.explore()"
 
 
 def _week() -> tuple[list[str], explore.Asked | None]:

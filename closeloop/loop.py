@@ -33,7 +33,6 @@ from closeloop import (
     summary,
     weeks,
 )
-from closeloop.explorer import Explorable
 from closeloop.model import Alarm, Cause, Change, Findings, Kpi, Ledger, Metric, Provenance, Quality, Slice, Verdict
 from closeloop.segments import Segment
 from closeloop.segments import read as read_segments
@@ -47,7 +46,7 @@ RUNS_KEPT = 20
 
 
 @dataclass(frozen=True)
-class Loop(Explorable):
+class Loop:
     """A merchant's facts and cube as of one week, with its improvement log."""
 
     source: source.Source
@@ -67,6 +66,11 @@ class Loop(Explorable):
     def segments(self) -> tuple[Segment, ...]:
         """The saved segments of `params/segments/`, each a dimension of its own."""
         return read_segments(project.root() / "params" / "segments")
+
+    def forget_filters(self) -> None:
+        """Read the saved filters anew when next asked for, and the facts that they mark."""
+        for name in ("segments", "con"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def cube(self) -> cube.Cube:

@@ -85,7 +85,7 @@ def quoted(text: str) -> str:
 
 def code(state: State, opened: str) -> str:
     """Write the whole cell that gives a view; `opened` is the call that opens the week."""
-    return f"from closeloop.loop import open_week\n\nloop = {opened}\n{call(state)}\n"
+    return f"from closeloop.workbench import open_week\n\nloop = {opened}\n{call(state)}\n"
 
 
 def as_pattern(state: State, name: str = "") -> Pattern:

@@ -96,7 +96,7 @@ def notebook(subject: Subject, asked: Asked) -> Any:
     told = _of_pattern(subject) if isinstance(subject, Pattern) else _of_change(subject)
     parameters = "\n".join(f"{name}: str = {json.dumps(text, ensure_ascii=False)}" for name, text in given.items())
     opened = new_code_cell(
-        "from closeloop.loop import open_week\nfrom closeloop.report import sections as show\n\n"
+        "from closeloop.report import sections as show\nfrom closeloop.workbench import open_week\n\n"
         "loop = open_week(source, week, data)"
     )
     cells = [told[0], new_code_cell(parameters, metadata={"tags": ["parameters"]}), opened, *told[1:], *_room()]
@@ -147,6 +147,8 @@ def _of_pattern(pattern: Pattern) -> list[Any]:
         new_code_cell("show.patterns(loop.about(about))"),
         _said("## Why\n\nThe candidate cause, with what speaks for it and against it."),
         new_code_cell("show.causes(loop.about(about))"),
+        _said("## The cases behind it\n\nEach case that it counts; `loop.parcel(...)` tells the life of one."),
+        new_code_cell("loop.shipments(about)"),
         *_looking(),
         _said("## Change one thing\n\nThe form starts from the pattern; an empty review date is worked out."),
         _live("loop.log_form(about)"),
@@ -178,7 +180,7 @@ def _looking() -> list[Any]:
 
 
 def _room() -> list[Any]:
-    asks = "Questions have a line each: `loop.view(...)`, `loop.series(...)`."
+    asks = "Questions have a line each: `loop.measure()`, `loop.shipments()`, `loop.compare()`, `loop.replay()`."
     return [_said(f"## Your own questions\n\n{asks}"), new_code_cell("")]
 
 
