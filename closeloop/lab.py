@@ -21,6 +21,7 @@ from closeloop.report.wording import lines, marked_down
 
 START = explore.MINE / "start.ipynb"
 NOTEBOOKS = (
+    ("0_tutorial", "One case through the whole loop, in fifteen minutes"),
     ("1_surface_patterns", "What stands out this week?"),
     ("2_explore_causes", "Why did it happen?"),
     ("3_test_change", "Did the change work?"),

@@ -55,6 +55,8 @@ class Loop:
     changes: tuple[Change, ...]
     log: Path
     out: Path
+    folder: Path
+    """The source's folder, with its source.yml."""
 
     @cached_property
     def con(self) -> duckdb.DuckDBPyConnection:
@@ -248,7 +250,7 @@ def open_week(source_folder: str, week: str = "", data: str = "", out: str = "",
     written = project.root() / log if log else where / LOG
     scratch = project.cache() / "runs" / f"{path.stem}-{weeks.iso(monday)}-{_run_key(merchant, where, written)}"
     project.forget(scratch.parent.glob("*"), RUNS_KEPT)
-    return Loop(merchant, monday, con, changes.read(written), written, Path(out) if out else scratch)
+    return Loop(merchant, monday, con, changes.read(written), written, Path(out) if out else scratch, where)
 
 
 def _run_key(merchant: source.Source, where: Path, log: Path) -> str:

@@ -29,7 +29,12 @@ class Opened(Protocol):
 
     @property
     def log(self) -> Path:
-        """The improvement log, in the source's folder."""
+        """The improvement log."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """The source's folder, with its source.yml."""
         ...
 
     @property

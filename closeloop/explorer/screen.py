@@ -100,7 +100,7 @@ def press(screen: Screen, pressed: Pressed) -> Screen:
 
 def call_of(opened: Opened) -> str:
     """Write the call that opens this week again."""
-    where = opened.log.parent
+    where = opened.folder
     own = source.read(where).folder
     folder = where.relative_to(project.root()).as_posix() if where.is_relative_to(project.root()) else str(where)
     given = [quoted(folder), quoted(iso(opened.week))]
