@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from closeloop.explorer.opened import Opened
     from closeloop.explorer.view import View
     from closeloop.explorer.widget import Explorer, LogForm
 
@@ -15,7 +14,7 @@ class Explorable:
     """What a workbench offers to look around in the week that it `run`s."""
 
     if TYPE_CHECKING:
-        run: Opened
+        run: Any  # an opened.Opened: the workbench says which
 
     def view(self, metric: str, where: str = "everything", by: str = "", start: str = "", end: str = "") -> View:
         """Show a metric in a slice, split by a dimension, over the weeks from `start` to `end`.

@@ -98,11 +98,6 @@ def _is_outside(address: str) -> bool:
     return address.startswith(("http", "ws")) and not address.split("://", 1)[1].startswith("127.0.0.1:")
 
 
-def settled(tab: Any) -> None:
-    """Wait until the explorer has answered."""
-    tab.wait_for_selector(f"{VIEW}:not([aria-busy])")
-
-
 def pressed(tab: Any, selector: str) -> None:
     """Go to a control with Tab, as a reader without a mouse does, and press it."""
     for _ in range(60):
@@ -120,74 +115,94 @@ def shot(tab: Any, name: str) -> None:
         tab.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
-def test_from_the_start_page_to_a_logged_change(server: str, tab: Any, home: Path, demo: Loop) -> None:
-    pattern = next(p for p in demo.patterns.patterns if p.metric == "slow_transit")
+def opened_and_run(tab: Any, server: str, pattern: str) -> Any:
+    """Follow the start page's link to a pattern's notebook, run all of it, and return its panel."""
     tab.goto(f"{server}/?token={TOKEN}")
-    tab.wait_for_selector("text=What stands out")
+    tab.locator('.jp-RenderedMarkdown h2:has-text("What stands out")').wait_for()
     shot(tab, "1-start")
-    tab.locator(f'a:text-is("{pattern.id}")').click()
-    own = tab.locator(f'.jp-NotebookPanel:has-text("Pattern {pattern.id}")')
+    tab.locator(f'a:text-is("{pattern}")').click()
+    own = tab.locator(f'.jp-NotebookPanel:has-text("Pattern {pattern}")')
     own.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
     tab.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
     tab.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
-    view = own.locator(VIEW).first
-    view.locator("figure svg").first.wait_for()
+    own.locator(VIEW).first.locator("figure svg").first.wait_for()
     own.locator(VIEW).nth(1).locator("form").wait_for()
-    view.scroll_into_view_if_needed()
+    own.locator(VIEW).first.scroll_into_view_if_needed()
     shot(tab, "2-explore")
-    cells = own.locator(".jp-Cell").count()
+    return own
 
+
+def narrowed(tab: Any, view: Any) -> None:
+    """Give up the region, split by it, and press the worst one: all with the keyboard but for the list."""
     view.locator("select[data-do=metric]").focus()
     pressed(tab, f"{VIEW} button[data-do=widen][data-dim=region]")
-    settled(tab)
+    view.locator("button[data-dim=region]").wait_for(state="detached")
     view.locator("select[data-do=split]").select_option("region")
     view.locator("section.parts").wait_for()
     pressed(tab, f'{VIEW} button[data-value="West South Central"]')
     view.locator('button[data-do=widen]:has-text("West South Central")').wait_for()
     assert view.locator("h3").inner_text() == "Slow transit, FedEx Ground into West South Central"
 
+
+def brushed(tab: Any, view: Any) -> None:
+    """Drag over three weeks of the chart."""
     weeks = view.locator("[data-week]")
+    weeks.nth(30).scroll_into_view_if_needed()
     first, last = weeks.nth(30).bounding_box(), weeks.nth(32).bounding_box()
     tab.mouse.move(first["x"] + 3, first["y"] + 20)
     tab.mouse.down()
     tab.mouse.move(last["x"] + 3, last["y"] + 20, steps=4)
     tab.mouse.up()
-    view.locator('.sentence:has-text("in the 3 weeks from")').wait_for()
-    settled(tab)
+    start = weeks.nth(30).get_attribute("data-week")
+    view.locator(f"select[data-name=start] option[value='{start}'][selected]").wait_for(state="attached")
     assert view.locator("i.chosen").count() == 3
 
+
+def filtered_and_copied(tab: Any, view: Any, home: Path) -> None:
+    """Save the view as a filter, with a name whose letters are commands to a notebook, and ask for its code."""
     pressed(tab, f"{VIEW} button[data-value=filter]")
-    name = view.locator("input[name=name]")
-    name.focus()
-    tab.keyboard.type("add_dd_slow")  # a, d, d: keys that add and remove cells outside of it
+    view.locator("input[name=name]").focus()
+    tab.keyboard.type("add_dd_slow")
     tab.keyboard.press("Enter")
     view.locator("text=now stands wherever a slice does").wait_for()
-    assert own.locator(".jp-Cell").count() == cells
     saved = {one.name: one.sql for one in segments.read(home / "params" / "segments")}
     assert "'West South Central'" in saved["add_dd_slow"]
-
     pressed(tab, f"{VIEW} button[data-value=code]")
     code = view.locator("pre code").inner_text()
     assert 'loop.view("slow_transit", "region = West South Central & service = FedEx Ground"' in code
     shot(tab, "3-split-and-code")
 
-    form = own.locator(VIEW).nth(1)
+
+def logged(tab: Any, form: Any) -> None:
+    """Send the form with too little in it, then with enough."""
     form.scroll_into_view_if_needed()
-    assert form.locator("textarea[name=pattern]").input_value() == pattern.id
     form.locator("button[type=submit]").click()
     form.locator("[aria-invalid]").first.wait_for()
     assert form.locator("#fault-owner").inner_text() == "is empty; every change needs it"
     shot(tab, "4-form-with-faults")
-    form.locator("[name=owner]").fill("ann")
-    form.locator("[name=shipped_on]").fill("2026-11-30")
-    form.locator("[name=scope]").fill("service = FedEx Ground & region = West South Central & state = TX")
-    form.locator("[name=comparison]").fill("state")
-    form.locator("[name=review_date]").fill("2027-01-25")
+    given = {
+        "owner": "ann", "shipped_on": "2026-11-30", "review_date": "2027-01-25", "comparison": "state",
+        "scope": "service = FedEx Ground & region = West South Central & state = TX",
+    }  # fmt: skip
+    for name, text in given.items():
+        form.locator(f"[name={name}]").fill(text)
     form.locator("button[type=submit]").click()
     form.locator("text=is in the log").wait_for()
     shot(tab, "5-logged")
-    logged = changes.read(home / SOURCE / "improvement_log.csv")
-    assert (logged[-1].owner, logged[-1].pattern) == ("ann", pattern.id)
+
+
+def test_from_the_start_page_to_a_logged_change(server: str, tab: Any, home: Path, demo: Loop) -> None:
+    pattern = next(p for p in demo.patterns.patterns if p.metric == "slow_transit")
+    own = opened_and_run(tab, server, pattern.id)
+    cells, view, form = own.locator(".jp-Cell").count(), own.locator(VIEW).first, own.locator(VIEW).nth(1)
+    narrowed(tab, view)
+    brushed(tab, view)
+    filtered_and_copied(tab, view, home)
+    assert own.locator(".jp-Cell").count() == cells
+    assert form.locator("textarea[name=pattern]").input_value() == pattern.id
+    logged(tab, form)
+    change = changes.read(home / SOURCE / "improvement_log.csv")[-1]
+    assert (change.owner, change.pattern) == ("ann", pattern.id)
     broken = Axe().run(tab, context=VIEW).response["violations"]
     assert not [(one["id"], node["html"][:120]) for one in broken for node in one["nodes"]]
     assert tab.heard == []
