@@ -31,7 +31,7 @@ ABOUT = "`closeloop lab` writes this page anew each time it starts; keep your ow
 
 
 SETTINGS = ("--LabApp.news_url=None", "--FileContentsManager.pre_save_hook=closeloop.saving.without_outputs")
-"""JupyterLab asks nobody on the net for news, and no reader whether it may; shipped notebooks stay without outputs."""
+"""JupyterLab asks nobody on the net for news, and no reader whether it may; shipped notebooks keep no outputs."""
 
 
 def start_page() -> Path:
@@ -59,7 +59,9 @@ def open_lab(path: Path, options: Sequence[str] = ()) -> None:
         webbrowser.open(f"{url}{where}?token={token}")
         return
     os.chdir(root)
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *SETTINGS, f"--LabApp.default_url=/{where}", *options])
+    os.execv(
+        sys.executable, [sys.executable, "-m", "jupyterlab", *SETTINGS, f"--LabApp.default_url=/{where}", *options]
+    )
 
 
 def _opened(asked: explore.Asked) -> str:
