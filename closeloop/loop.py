@@ -33,6 +33,7 @@ from closeloop import (
     summary,
     weeks,
 )
+from closeloop.explorer import Explorable
 from closeloop.model import Alarm, Cause, Change, Findings, Kpi, Ledger, Metric, Provenance, Quality, Slice, Verdict
 from closeloop.segments import Segment
 from closeloop.segments import read as read_segments
@@ -46,7 +47,7 @@ RUNS_KEPT = 20
 
 
 @dataclass(frozen=True)
-class Loop:
+class Loop(Explorable):
     """A merchant's facts and cube as of one week, with its improvement log."""
 
     source: source.Source

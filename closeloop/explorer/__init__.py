@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from closeloop.explorer.opened import Opened
     from closeloop.explorer.view import View
     from closeloop.explorer.widget import Explorer, LogForm
 
 
 class Explorable:
-    """What a workbench offers to look around in the week that it `run`s."""
-
-    if TYPE_CHECKING:
-        run: Any  # an opened.Opened: the workbench says which
+    """What an opened week offers to look around in it; `Loop` is one."""
 
     def view(self, metric: str, where: str = "everything", by: str = "", start: str = "", end: str = "") -> View:
         """Show a metric in a slice, split by a dimension, over the weeks from `start` to `end`.
@@ -26,22 +24,23 @@ class Explorable:
         from closeloop.metrics import by_id  # noqa: PLC0415
         from closeloop.model import Slice  # noqa: PLC0415
 
-        cube = views.holding(self.run, self.run.cube, by_id(metric))
+        opened = cast("Opened", self)
+        cube = views.holding(opened, opened.cube, by_id(metric))
         first = views.latest(cube, metric)
         asked = views.State(metric, Slice.parse(where), by, first.start, first.end)
-        return views.measure(self.run, cube, asked.brushed(_day(start) or first.start, _day(end) or first.end))
+        return views.measure(opened, cube, asked.brushed(_day(start) or first.start, _day(end) or first.end))
 
     def explore(self, what: str = "") -> Explorer:
         """Open the explorer on a pattern such as `PDFC0`, a change, a metric, or the week's first pattern."""
         from closeloop.explorer.widget import Explorer  # noqa: PLC0415
 
-        return Explorer(self.run, what)
+        return Explorer(cast("Opened", self), what)
 
     def log_form(self, pattern: str = "") -> LogForm:
         """Open the improvement log to add, amend and close changes; a pattern drafts one."""
         from closeloop.explorer.widget import LogForm  # noqa: PLC0415
 
-        return LogForm(self.run, pattern)
+        return LogForm(cast("Opened", self), pattern)
 
 
 def _day(text: str) -> date | None:

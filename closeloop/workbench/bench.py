@@ -12,7 +12,6 @@ import duckdb
 from closeloop import loop as opened
 from closeloop import weeks
 from closeloop.cube import Series
-from closeloop.explorer import Explorable
 from closeloop.loop import Loop
 from closeloop.model import Findings, Ledger, Metric, Pattern, Slice, StockMetric
 from closeloop.triggers import THRESHOLDS, Rule, Waiting, sweep
@@ -29,7 +28,7 @@ Where = str | Slice | Pattern
 
 
 @dataclass(frozen=True)
-class Workbench(Explorable):
+class Workbench:
     """One week of one merchant, ready for questions.
 
     `where` is a filter such as `carrier = FedEx & region = Pacific`, a slice such as `loop.dims.carrier["FedEx"]`, or
