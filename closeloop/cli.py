@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -48,31 +47,37 @@ for command in (
 
 
 @cli.command()
-@click.argument("pattern", metavar="WEEK/PATTERN")
+@click.argument("name", metavar="[WEEK/]ID")
+@click.option("--no-open", is_flag=True, help="Only make the notebook, for machines.")
 @SOURCE
 @DATA
-def explore(pattern: str, source: str, data: str) -> None:
-    """Make a notebook of your own for a pattern, such as 2026-W47/P3F2A."""
-    from closeloop.report import explore as make
+def explore(name: str, no_open: bool, source: str, data: str) -> None:
+    """Make a notebook of your own for a pattern or a change, run its evidence and open it in JupyterLab.
 
-    week, _, name = pattern.partition("/")
-    path = make.notebook_for(week, name, source, absolute(data))
-    click.echo(f"{shown(path)}\nopen it with: jupyter lab {shown(path)}")
-
-
-@cli.command(context_settings={"ignore_unknown_options": True})
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def lab(options: tuple[str, ...]) -> None:
-    """Open JupyterLab on the notebooks; OPTIONS such as --port=8890 or --no-browser are JupyterLab's own.
-
-    The notebooks that come with closeloop are saved without outputs; your own, in notebooks/mine, with all.
+    For example 2026-W47/PDFC0 or 2026-W47/C1; 2026-W47/P3 is the third pattern of the report, and an id alone is
+    looked for in the newest week. A notebook that you have changed is opened as it is.
     """
-    from closeloop import project
+    from closeloop import lab
+    from closeloop.report import explore as own
 
-    os.chdir(project.root())
-    start = "--LabApp.default_url=/lab/tree/notebooks/1_surface_patterns.ipynb"
-    clean = "--FileContentsManager.pre_save_hook=closeloop.saving.without_outputs"
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", start, clean, *options])
+    week, _, wanted = name.rpartition("/")
+    path = own.notebook_for(wanted, own.Asked(source, week, absolute(data)))
+    click.echo(shown(path))
+    if not no_open:
+        lab.open_lab(path)
+
+
+@cli.command("lab", context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def lab_(options: tuple[str, ...]) -> None:
+    """Open JupyterLab on a start page with this week's patterns.
+
+    OPTIONS such as --port=8890 or --no-browser are JupyterLab's own. The notebooks that come with closeloop are saved
+    without outputs; your own, in notebooks/mine, with all.
+    """
+    from closeloop import lab
+
+    lab.open_lab(lab.start_page(), options)
 
 
 def main() -> None:

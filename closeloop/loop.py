@@ -59,6 +59,8 @@ class Loop(Explorable):
     changes: tuple[Change, ...]
     log: Path
     out: Path
+    folder: Path
+    """The source's folder, with its source.yml."""
 
     @cached_property
     def con(self) -> duckdb.DuckDBPyConnection:
@@ -70,6 +72,11 @@ class Loop(Explorable):
     def segments(self) -> tuple[Segment, ...]:
         """The saved segments of `params/segments/`, each a dimension of its own."""
         return read_segments(project.root() / "params" / "segments")
+
+    def forget_filters(self) -> None:
+        """Read the saved filters anew when next asked for, and the facts that they mark."""
+        for name in ("segments", "con"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def cube(self) -> cube.Cube:
@@ -177,15 +184,17 @@ class Loop(Explorable):
         """The same with a candidate cause for each pattern."""
         return replace(self.seen, causes=self.causes)
 
-    def about(self, pattern: str) -> Findings:
-        """The same for one pattern, or for all when none is named."""
-        if not pattern:
+    def about(self, name: str) -> Findings:
+        """The same for one pattern or one change, or for all patterns when none is named."""
+        if not name:
             return self.explained
+        if any(change.id == name for change in self.changes):
+            return replace(self.seen, verdicts=tuple(v for v in self.verdicts if v.change.id == name))
         return replace(
             self.explained,
-            patterns=tuple(p for p in self.explained.patterns if p.id == pattern),
-            resolved=(),
-            causes=tuple(c for c in self.explained.causes if c.pattern == pattern),
+            patterns=tuple(p for p in self.explained.patterns if p.id == name),
+            resolved=tuple(p for p in self.explained.resolved if p.id == name),
+            causes=tuple(c for c in self.explained.causes if c.pattern == name),
         )
 
     @cached_property
@@ -251,7 +260,7 @@ def open_week(source_folder: str, week: str = "", data: str = "", out: str = "",
     written = project.root() / log if log else where / LOG
     scratch = project.cache() / "runs" / f"{path.stem}-{weeks.iso(monday)}-{_run_key(merchant, where, written)}"
     project.forget(scratch.parent.glob("*"), RUNS_KEPT)
-    return Loop(merchant, monday, con, changes.read(written), written, Path(out) if out else scratch)
+    return Loop(merchant, monday, con, changes.read(written), written, Path(out) if out else scratch, where)
 
 
 def _run_key(merchant: source.Source, where: Path, log: Path) -> str:

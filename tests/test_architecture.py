@@ -17,7 +17,7 @@ ORDER = (
     "proposals", "causes",
     "changes", "observed", "doubts", "impact", "review", "ledger", "findings", "summary", "provenance",
     "pictures", "charts", "explorer", "simulate", "loop",
-    "check", "workbench", "saving", "report", "cli_report", "cli_check", "cli_log", "cli_ask", "cli",
+    "check", "workbench", "saving", "report", "lab", "cli_report", "cli_check", "cli_log", "cli_ask", "cli",
 )  # fmt: skip
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")

@@ -42,7 +42,7 @@ def test_check_says_what_was_read_and_what_it_can_tell(demo: Path) -> None:
         (("weekly", "--week", "2019-W01"), "the orders run from"),
         (("weekly", "--source", "params/sources/nowhere"), "there is no source.yml"),
         (("check", "--data", "/nowhere"), "no such file"),
-        (("explore", "2026-W47/PXXXX"), "has no pattern 'PXXXX'"),
+        (("explore", "2026-W47/PXXXX"), "has no pattern or change 'PXXXX'"),
     ],
 )
 def test_bad_input_is_one_plain_message_and_exit_code_1(demo: Path, words: tuple[str, ...], said: str) -> None:

@@ -14,6 +14,7 @@ from closeloop.explorer.screen import Screen, press
 from closeloop.explorer.widget import Explorer
 from closeloop.loop import Loop
 from closeloop.model import Slice
+from closeloop.workbench import Workbench
 
 EVIL = '"); __import__("os").system("touch owned") #</script><script>alert(1)</script>{{7*7}}'
 
@@ -167,7 +168,7 @@ def test_a_saved_filter_holds_the_same_rows_and_stands_wherever_a_slice_does(
     (one,) = segments.read(tmp_path / "params" / "segments")
     assert one.title == "FedEx into the south: #1"
     assert "segment_slow_south" in saved.dims
-    as_filter = own.view("slow_transit", "segment_slow_south = yes")
+    as_filter = Workbench(own).view("slow_transit", "segment_slow_south = yes")
     assert as_filter.whole.now == asked.view.whole.now
     assert [p.total for p in as_filter.history] == [p.total for p in asked.view.history]
     assert press(saved, {"do": "save", "name": "slow_south", "title": "another"}).fault.startswith(
@@ -199,10 +200,11 @@ def test_the_widget_answers_whatever_it_is_sent(demo: Loop) -> None:
 
 
 def test_a_view_says_what_it_lacks(demo: Loop) -> None:
+    loop = Workbench(demo)
     with pytest.raises(ValueError, match="is not a day"):
-        demo.view("slow_transit", start="last week")
-    assert demo.view("slow_transit", start="2026-11-02", end="2026-10-05").state.weeks == 5
-    young = demo.view("return_rate", end="2026-11-16")
+        loop.view("slow_transit", start="last week")
+    assert loop.view("slow_transit", start="2026-11-02", end="2026-10-05").state.weeks == 5
+    young = loop.view("return_rate", end="2026-11-16")
     assert young.unfinished == 3
     assert "can still change" in young._repr_html_()
     assert view.latest(demo.cube, "return_rate").end.isoformat() == "2026-10-26"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, cast
 
-from closeloop.explorer.opened import Opened
-
 if TYPE_CHECKING:
+    from closeloop.explorer.opened import Opened
     from closeloop.explorer.view import View
     from closeloop.explorer.widget import Explorer, LogForm
 
@@ -32,7 +31,7 @@ class Explorable:
         return views.measure(opened, cube, asked.brushed(_day(start) or first.start, _day(end) or first.end))
 
     def explore(self, what: str = "") -> Explorer:
-        """Open the explorer on a pattern such as `PDFC0`, on a metric, or on the week's first pattern."""
+        """Open the explorer on a pattern such as `PDFC0`, a change, a metric, or the week's first pattern."""
         from closeloop.explorer.widget import Explorer  # noqa: PLC0415
 
         return Explorer(cast("Opened", self), what)
@@ -42,11 +41,6 @@ class Explorable:
         from closeloop.explorer.widget import LogForm  # noqa: PLC0415
 
         return LogForm(cast("Opened", self), pattern)
-
-    def forget_filters(self) -> None:
-        """Read the saved filters anew when next asked for."""
-        for name in ("segments", "con"):
-            self.__dict__.pop(name, None)
 
 
 def _day(text: str) -> date | None:

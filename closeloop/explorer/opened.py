@@ -9,7 +9,7 @@ from typing import Protocol
 import duckdb
 
 from closeloop.cube import Cube
-from closeloop.model import Cause, Verdict
+from closeloop.model import Cause, Change, Verdict
 from closeloop.patterns import Found
 from closeloop.sources.source import Source
 
@@ -29,7 +29,17 @@ class Opened(Protocol):
 
     @property
     def log(self) -> Path:
-        """The improvement log, in the source's folder."""
+        """The improvement log."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """The source's folder, with its source.yml."""
+        ...
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The improvement log as it was when the week was opened."""
         ...
 
     @property

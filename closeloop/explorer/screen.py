@@ -12,7 +12,7 @@ from closeloop.cube import Cube
 from closeloop.explorer import form as forms
 from closeloop.explorer.form import Form
 from closeloop.explorer.opened import Opened
-from closeloop.explorer.state import State, as_pattern, code, of_pattern, quoted, save_filter
+from closeloop.explorer.state import State, as_pattern, code, of_change, of_pattern, quoted, save_filter
 from closeloop.explorer.view import View, candidates, dims_of, holding, latest, measure
 from closeloop.model import Cause, Pattern, Slice
 from closeloop.sources import source
@@ -63,17 +63,19 @@ class Screen:
 
 
 def begin(opened: Opened, what: str = "") -> Screen:
-    """Open the screen on a pattern by its id, on a metric, or, without either, on the first pattern of the week.
+    """Open the screen on a pattern or a change by its id, on a metric, or on the first pattern of the week.
 
-    Raises ValueError that names what there is when `what` is neither.
+    Raises ValueError that names what there is when `what` is none of them.
     """
     found = {pattern.id: pattern for pattern in opened.patterns.patterns}
     if what in found or (not what and found):
         return showing(opened, opened.cube, of_pattern(found[what] if what else next(iter(found.values()))))
+    if change := next((one for one in opened.changes if one.id == what), None):
+        return showing(opened, opened.cube, of_change(change, opened.week))
     known = {series.metric.id for series in opened.cube.series}
     if what and what not in known | {metric.id for metric in metrics.METRICS}:
-        raise ValueError(f"{what!r} is neither a pattern of {iso(opened.week)} ({', '.join(found) or 'none'})"
-                         f" nor a metric ({', '.join(sorted(known))})")  # fmt: skip
+        raise ValueError(f"{what!r} is neither a pattern of {iso(opened.week)} ({', '.join(found) or 'none'}),"
+                         f" nor a change, nor a metric ({', '.join(sorted(known))})")  # fmt: skip
     metric = metrics.by_id(what) if what else opened.cube.series[0].metric
     cube = holding(opened, opened.cube, metric)
     return showing(opened, cube, latest(cube, metric.id))
@@ -98,7 +100,7 @@ def press(screen: Screen, pressed: Pressed) -> Screen:
 
 def call_of(opened: Opened) -> str:
     """Write the call that opens this week again."""
-    where = opened.log.parent
+    where = opened.folder
     own = source.read(where).folder
     folder = where.relative_to(project.root()).as_posix() if where.is_relative_to(project.root()) else str(where)
     given = [quoted(folder), quoted(iso(opened.week))]

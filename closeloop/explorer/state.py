@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from closeloop import metrics, segments
-from closeloop.model import Estimate, Metric, Pattern, Slice
+from closeloop.model import Change, Estimate, Metric, Pattern, Slice
 
 DAYS = timedelta(days=7)
 
@@ -61,6 +61,17 @@ def of_pattern(pattern: Pattern) -> State:
     return State(pattern.metric, pattern.slice, "", start, pattern.week)
 
 
+def of_change(change: Change, last: date) -> State:
+    """Return the view of a change: its metric in its scope, since it shipped, up to the week of `last`.
+
+    Raises ValueError for one that is judged by a time, or has not shipped by then.
+    """
+    start = change.shipped_on - timedelta(change.shipped_on.weekday())
+    if start > last:
+        raise ValueError(f"change {change.id} ships on {change.shipped_on}, after the week that is open")
+    return State(metrics.by_id(change.metric).id, change.scope, "", start, last)
+
+
 def call(state: State) -> str:
     """Write a view as the call that shows it: texts are quoted, so that no value from data can become code."""
     given = [quoted(state.metric), quoted(str(state.where))] + ([f"by={quoted(state.by)}"] if state.by else [])
@@ -74,7 +85,7 @@ def quoted(text: str) -> str:
 
 def code(state: State, opened: str) -> str:
     """Write the whole cell that gives a view; `opened` is the call that opens the week."""
-    return f"from closeloop.loop import open_week\n\nloop = {opened}\n{call(state)}\n"
+    return f"from closeloop.workbench import open_week\n\nloop = {opened}\n{call(state)}\n"
 
 
 def as_pattern(state: State, name: str = "") -> Pattern:

@@ -53,17 +53,16 @@ class View:
     @property
     def chart(self) -> Drawing:
         """The weeks in their band of normal variation, with the start of the period."""
-        state = self.state
-        label = f"{self.metric.label}: {state.where.spoken}" if state.where.where else self.metric.label
-        return control_chart(self.history, label, self.metric.unit, state.start, "from")
+        return control_chart(self.history, self.metric.label, self.metric.unit, self.state.start, "from")
 
     @property
     def sentence(self) -> str:
         """The view in one sentence."""
         now, before = (words.measured(value, self.metric.unit) for value in (self.whole.now, self.whole.before))
-        span = f"{words.day(self.state.start)}, {words.plural(self.state.weeks, 'week')}"
+        span = f"the {words.plural(self.state.weeks, 'week')} from {words.day(self.state.start)}"
+        span = span if self.state.weeks > 1 else f"the week of {words.day(self.state.start)}"
         more = words.added(self.whole.excess, self.metric.unit)
-        return f"{now} from {span}, after {before} before: {more} a week beyond that."
+        return f"{now} in {span}, {before} in the {stages.BEFORE_WEEKS} weeks before: {more} a week."
 
     @property
     def widest(self) -> float:

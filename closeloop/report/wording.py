@@ -57,6 +57,11 @@ def own_week(kpi: Kpi) -> Point | None:
     return next((point for point in kpi.history if point.week == kpi.week), None)
 
 
+def marked_down(text: str) -> str:
+    """A text inside Markdown: no sign of it means anything, nor any of HTML or of a formula."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+.!|~$&^-])", r"\\\1", text)
+
+
 def lines(text: object) -> str:
     """One line: whatever breaks or controls a line becomes a space."""
     printable = "".join(c if c.isprintable() or c == words.SPACE else " " for c in str(text))

@@ -137,9 +137,9 @@ class Workbench:
         """The sums of a metric by week, for code of your own."""
         return self.run.series(metric, where)
 
-    def about(self, pattern: str) -> Findings:
-        """The week's findings on one pattern, or on all when none is named."""
-        return self.run.about(pattern)
+    def about(self, name: str) -> Findings:
+        """The week's findings on one pattern or one change, or on all patterns when none is named."""
+        return self.run.about(name)
 
     def save(self) -> None:
         """Leave the findings in the run's folder, where page and mail are made from them."""
@@ -176,7 +176,7 @@ class Workbench:
         return self.run.ledger
 
     def __repr__(self) -> str:
-        asks = "patterns() measure() shipments() parcel() compare() milestones() replay()"
+        asks = "patterns() measure() shipments() parcel() compare() milestones() replay() explore()"
         return (
             f"{self.run.source.title}, {weeks.iso(self.week)}: ask {asks}; loop.metrics and loop.dims list the names"
         )
