@@ -21,6 +21,9 @@ FEWEST_MISSING = 15.0
 LEFT = 0.65
 """The part of the expected orders at which, or below, a stream of orders has broken off; more is a change of mix."""
 
+FELT = 0.5
+"""The part of a slice's missing orders that the whole merchant must miss too: what others gained has only moved."""
+
 MOST = 3
 
 
@@ -128,7 +131,8 @@ def _orders(con: duckdb.DuckDBPyConnection, week: date) -> Iterable[_Gap]:
         ratio = jump.before / max(1 - jump.before, 1e-9)
         expected = float((ratio * (all_weeks - own))[since].mean())
         now, usual = float(own[since].mean()), float(own[~since].mean())
-        if now <= LEFT * min(expected, usual) and expected - now >= FEWEST_MISSING:
+        felt = float(all_weeks[~since].mean() - all_weeks[since].mean()) >= FELT * (usual - now)
+        if felt and now <= LEFT * min(expected, usual) and expected - now >= FEWEST_MISSING:
             said = (
                 f"Orders are missing, {where.spoken}: {number(now)} a week since the week of {day(jump.since)}"
                 f" instead of {number(expected)} at the pace of all others."

@@ -63,9 +63,10 @@ def test_a_channel_whose_orders_break_off_is_named_with_its_shortfall() -> None:
         (),
         (Effect("volume", (), SINCE, None, 2.5, "staffed"),),
         (Effect("mix_shift", where(channel="wholesale portal"), SINCE, None, 2.5),),
+        (Effect("mix_shift", where(channel="web"), SINCE, None, 8.0),),
         (Effect("delay", where(carrier="UPS", warehouse="NJ"), SINCE, None, 20.0, "label_to_scan"),),
     ],
-    ids=["nothing", "a peak", "a channel that grows", "a slow pickup"],
+    ids=["nothing", "a peak", "a channel that grows", "a channel that takes the others' orders", "a slow pickup"],
 )
 def test_what_is_there_is_not_missed(effects: tuple[Effect, ...]) -> None:
     assert told(*effects) == ()
