@@ -30,8 +30,8 @@ NOTEBOOKS = (
 ABOUT = "`closeloop lab` writes this page anew each time it starts; keep your own work in another notebook."
 
 
-SETTINGS = ("--LabApp.news_url=None", "--FileContentsManager.pre_save_hook=closeloop.saving.without_outputs")
-"""JupyterLab asks nobody on the net for news, and no reader whether it may; shipped notebooks keep no outputs."""
+CLEAN = "--FileContentsManager.pre_save_hook=closeloop.saving.without_outputs"
+"""Shipped notebooks are saved without outputs."""
 
 
 def start_page() -> Path:
@@ -59,9 +59,7 @@ def open_lab(path: Path, options: Sequence[str] = ()) -> None:
         webbrowser.open(f"{url}{where}?token={token}")
         return
     os.chdir(root)
-    os.execv(
-        sys.executable, [sys.executable, "-m", "jupyterlab", *SETTINGS, f"--LabApp.default_url=/{where}", *options]
-    )
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", CLEAN, f"--LabApp.default_url=/{where}", *options])
 
 
 def _opened(asked: explore.Asked) -> str:

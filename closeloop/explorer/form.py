@@ -28,7 +28,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 CHOICES["placebo_metric"] = CHOICES["metric"]
 DAYS = ("shipped_on", "review_date", "since", "decided_on")
-LONG = ("pattern", "root_cause", "change_shipped", "notes")
+LONG = ("pattern", "root_cause", "change_shipped", "scope", "expected_effect", "notes")
 LATER = ("written_on",)
 """Columns that a form fills in by itself."""
 

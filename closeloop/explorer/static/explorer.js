@@ -55,6 +55,11 @@ function render({ model, el }) {
     const [start, end] = ["start", "end"].map((name) => root.querySelector(`select[data-name=${name}]`).value);
     send({ do: "period", start, end });
   });
+  root.addEventListener("keydown", (event) => { // in JupyterLab a form is not sent by Enter alone
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT" || !event.target.form) return;
+    event.preventDefault();
+    event.target.form.requestSubmit();
+  });
   root.addEventListener("submit", (event) => {
     event.preventDefault();
     send({ ...filled(event.target), do: event.target.dataset.do });
