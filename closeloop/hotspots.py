@@ -36,11 +36,17 @@ Q, PICKED_AT = 0.05, 0.1
 MIN_ROWS, MIN_RATIO, MIN_EXCESS = 30, 1.3, 5.0
 """Rows a week, times the expected, and excess a week, below which it is not worth a person's attention."""
 
+LATELY, LASTS = 4, 0.5
+"""Newest weeks that must still show this part of the excess: what has been mended is worse no more."""
+
 MOST = 3
 
 
 class Excess(NamedTuple):
-    """A slice beside what comparable rows elsewhere led one to expect: per week, with the chance of it."""
+    """A slice beside what comparable rows elsewhere led one to expect: per week, with the chance of it.
+
+    `lately` is its excess a week in the newest weeks alone.
+    """
 
     where: Slice
     observed: float
@@ -49,6 +55,7 @@ class Excess(NamedTuple):
     low: float
     high: float
     p: float
+    lately: float
 
     @property
     def evidence(self) -> float:
@@ -59,8 +66,9 @@ class Excess(NamedTuple):
     @property
     def worth(self) -> bool:
         """Whether it is large enough for a person's attention."""
-        ratio = self.observed / max(self.expected, 1e-9)
-        return self.rows >= MIN_ROWS and ratio >= MIN_RATIO and self.observed - self.expected >= MIN_EXCESS
+        ratio, excess = self.observed / max(self.expected, 1e-9), self.observed - self.expected
+        lasts = self.lately >= LASTS * excess
+        return self.rows >= MIN_ROWS and ratio >= MIN_RATIO and excess >= MIN_EXCESS and lasts
 
 
 def hotspots(con: duckdb.DuckDBPyConnection, cube: Cube) -> tuple[Alarm, ...]:
@@ -206,6 +214,7 @@ def _held(coded: _Coded, fixed: tuple[str, ...], others: tuple[str, ...]) -> Ite
         middle - half,
         middle + half,
         p,
+        gap[:, -LATELY:].mean(axis=1),
     )
     for i, key in enumerate(slices.tolist()):
         yield Excess(coded.slice_of(fixed, key), *(float(column[i]) for column in columns))

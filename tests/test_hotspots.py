@@ -63,6 +63,20 @@ def test_the_excess_is_the_one_of_a_stratified_table() -> None:
     assert ups.rows == 800
 
 
+@pytest.mark.parametrize(("mended", "worth"), [(12, True), (8, False)], ids=["as ever", "mended four weeks ago"])
+def test_what_has_been_mended_is_no_hotspot(mended: int, worth: bool) -> None:
+    rng = np.random.default_rng(5)
+    rows = [
+        (week, carrier, region, float(rng.binomial(400, 0.3 if carrier == "UPS" and i < mended else 0.05)), 400.0)
+        for i, week in enumerate(pd.date_range("2026-01-05", periods=hotspots.HALF_WEEKS, freq="7D"))
+        for region in ("East", "West")
+        for carrier in ("UPS", "USPS", "FedEx")
+    ]
+    cells = pd.DataFrame(rows, columns=["week", "carrier", "region", "bad", "n"])
+    found = {e.where: e for e in hotspots._excesses(cells, ("carrier", "region"))}
+    assert found[Slice.of([("carrier", "UPS")])].worth is worth
+
+
 def test_luck_is_not_called_a_hotspot() -> None:
     """Of 300 quiet slices the interval of the excess leaves zero out as often as it says, and no more."""
     rng, missed, asked = np.random.default_rng(4), 0, 0

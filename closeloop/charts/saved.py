@@ -36,7 +36,7 @@ def _draw(axes: Axes, saving: Saving) -> None:
     axes.axhline(0, color=SOFT, linewidth=1)
     axes.xaxis.set_major_locator(MonthLocator())
     axes.xaxis.set_major_formatter(DateFormatter("%b %Y"))
-    axes.set_title(words.shortened(f"Saved so far: {saving.unit}", 60))
+    axes.set_title(words.shortened(f"Saved so far: {saving.unit}", 44))
 
 
 def saved_alt(saving: Saving) -> str:

@@ -31,7 +31,7 @@ STATES = {
     "worse": "Worse than normal variation",
     "no data": "No data",
 }
-MOST_FOLDED, MOST_TOLD = 4, 4
+MOST_FOLDED, MOST_TOLD, MOST_REASONS = 4, 4, 3
 """What a list shows at once; the rest opens at a touch, to keep the page short."""
 
 NOTHING = "No pattern stands out this week."
@@ -107,4 +107,5 @@ NAMES: dict[str, Any] = {
     "is_small": words.small,
     "most_folded": MOST_FOLDED,
     "most_told": MOST_TOLD,
+    "most_reasons": MOST_REASONS,
 }

@@ -26,7 +26,7 @@ from closeloop.stats.panel_mixture import Mixture
 Array = npt.NDArray[np.floating[Any]]
 Flags = npt.NDArray[np.bool_]
 
-UNKNOWN_LEVEL = 4.0  # variance of a unit's log level when too few units tell it
+UNKNOWN_LEVEL, UNKNOWN_RISE = 4.0, 100.0  # variances: a level that few units tell, a known pattern's first step
 MISSING = 1e4  # sampling variance of a block without data
 NEGLIGIBLE = 1e-6  # grid points with less weight are dropped
 
@@ -261,7 +261,7 @@ def treated_unit(panel: Panel) -> Unit:
     """Row 0 of the panel, to be judged."""
     time = time_from(panel.after)
     time[-1] += (panel.joined - 1) / 2
-    own = 0.0 if panel.risen is None else UNKNOWN_LEVEL * np.outer(panel.risen, panel.risen)
+    own = 0.0 if panel.risen is None else UNKNOWN_RISE * np.outer(panel.risen, panel.risen)
     return Unit(panel.logs[0], fixed_covariance(panel)[0] + own, panel.after, time, panel.turn)
 
 
