@@ -89,6 +89,7 @@ def _source(folder: Path) -> Path:
         "title": "Shop " + "".join(one.format("x") for one in ATTACKS[:8]),
         "folder": str(folder / "data"),
         "vocabulary": str(ROOT / "params" / "vocabulary" / "easypost.csv"),
+        "return_reasons": str(ROOT / "params" / "vocabulary" / "return_reasons.csv"),
         "files": given["files"] | FILES,
         "notes": [one.format("a note") for one in ATTACKS],
     }
