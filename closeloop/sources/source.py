@@ -112,7 +112,12 @@ def _given(where: Path, settings: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
     for name in ("vocabulary", "return_reasons"):
         if given.get(name):
-            given[name] = str((where / given[name]).resolve())
+            codes = (where / given[name]).resolve()
+            if not codes.is_file():
+                raise ValueError(
+                    f"{where / 'source.yml'}: {name}: there is no file {given[name]}, seen from that folder"
+                )
+            given[name] = str(codes)
     return given
 
 

@@ -55,6 +55,8 @@ def test_another_folder_can_be_given(tmp_path: Path) -> None:
         ({"files": "{orders_file: {format: csv}}"}, r"files\.orders_file: .*path"),
         ({"files": "[orders.csv]"}, r"source\.yml: files"),
         ({"title": "[unclosed"}, r"source\.yml: "),
+        ({"vocabulary": "../words.csv"}, r"source\.yml: vocabulary: there is no file \.\./words\.csv"),
+        ({"return_reasons": "why.csv"}, r"source\.yml: return_reasons: there is no file why\.csv"),
     ],
 )
 def test_a_mistake_names_the_file_the_key_and_the_way_out(
