@@ -68,7 +68,8 @@ class Move:
         """Say what moves where."""
         like = "where like parcels went there"
         matched = f" ({share(self.option.matched)} of them)" if self.option.matched < 0.995 and not self.part else ""
-        return f"move {whose}{self.part} from {self.reference} to {self.option.name} {like}{matched}"
+        away = "" if self.reference in whose else f" from {self.reference}"
+        return f"move {whose}{self.part}{away} to {self.option.name} {like}{matched}"
 
     def _weekly(self, measure: str) -> Estimate:
         one, n = self.option.measures[measure].difference, self.n * (-1 if measure == "on_time" else 1)

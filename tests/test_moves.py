@@ -59,7 +59,8 @@ def test_a_carrier_that_is_better_in_one_zone_only_gets_that_zone() -> None:
     assert move.part == " in zone 8"
     weekly = A_WEEK / 3
     assert move.gain.low < -0.3 * weekly < move.gain.high
-    assert move.said("A") == "move A in zone 8 from A to B where like parcels went there"
+    assert move.said("A") == "move A in zone 8 to B where like parcels went there"
+    assert move.said("all orders") == "move all orders in zone 8 from A to B where like parcels went there"
 
 
 def test_no_move_is_made_of_chance() -> None:
