@@ -123,6 +123,8 @@ def opened_and_run(tab: Any, server: str, pattern: str) -> Any:
     tab.locator(f'a:text-is("{pattern}")').click()
     own = tab.locator(f'.jp-NotebookPanel:has-text("Pattern {pattern}")')
     own.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
+    tab.wait_for_selector('text="Python 3 (ipykernel) | Idle"')  # of the notebook in front
+    own.locator("h1").first.click()
     tab.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
     tab.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
     own.locator(VIEW).first.locator("figure svg").first.wait_for()
