@@ -97,6 +97,7 @@ def main() -> None:
         options.error(f"there is no benchmark {unknown[0]!r}; known: {', '.join(SUITE)}")
     if given.quick and given.to == figures.RESULTS.parent:
         options.error("--quick needs --to FOLDER: quick figures are not to be published")
+    given.to.mkdir(parents=True, exist_ok=True)
     path = given.to / figures.RESULTS.name
     results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"benchmarks": {}}
     with tempfile.TemporaryDirectory() as folder:

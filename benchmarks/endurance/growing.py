@@ -13,6 +13,7 @@ from closeloop import changes, simulate
 from closeloop.slices import Slice
 
 ROOT = Path(__file__).parent.parent.parent
+WORDS = ROOT / "params" / "vocabulary"
 FIRST, WARM_UP, WEEKS = date(2023, 8, 7), 20, 156
 """The first Monday of the data; weeks before the first run; three years of runs."""
 
@@ -69,7 +70,8 @@ def source(folder: Path) -> Path:
     settings = yaml.safe_load((made / "source.yml").read_text(encoding="utf-8"))
     settings |= {
         "title": "A growing merchant", "folder": str(_data(folder)),
-        "vocabulary": str(ROOT / "params" / "vocabulary" / "easypost.csv"), "holidays": [],
+        "vocabulary": str(WORDS / "easypost.csv"), "return_reasons": str(WORDS / "return_reasons.csv"),
+        "holidays": [],
         "files": {"catalogue": "products.csv", **{name: f"{file}_*.csv" for file, (name, _) in FILES.items()}},
     }  # fmt: skip
     del settings["made_by"]
