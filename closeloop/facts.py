@@ -24,7 +24,7 @@ BASE_WEEKS = 12
 """Weeks at the start of the data whose prices and transit times are the reference for later ones."""
 
 BASE_PARCELS = 30
-"""Parcels in a week from which it can begin the base period."""
+"""Parcels a week, over the base period, from which it is no trickle."""
 
 LISTS = ("regions", "postal", "services")
 """What the package knows: regions of states, states of postal areas, classes of carriers' services."""
@@ -153,10 +153,18 @@ def _base_end(engine: Engine) -> datetime:
         f"""
         WITH weeks AS (
             SELECT CAST(date_trunc('week', sent_at) AS DATE) AS week, count(*) AS n
-            FROM parcel_facts GROUP BY 1
+            FROM parcel_facts WHERE sent_at IS NOT NULL GROUP BY 1
+        ), bases AS (
+            SELECT first.week, sum(later.n) AS n
+            FROM weeks AS first JOIN weeks AS later
+                ON later.week >= first.week AND later.week < first.week + INTERVAL {7 * BASE_WEEKS} DAY
+            WHERE first.n >= {BASE_PARCELS} GROUP BY first.week
         )
-        SELECT coalesce(min(CASE WHEN n >= {BASE_PARCELS} THEN week END), min(week)) AS week
-        FROM weeks WHERE week IS NOT NULL
+        SELECT coalesce(
+            (SELECT min(week) FROM bases WHERE n >= {BASE_PARCELS * BASE_WEEKS}), (SELECT min(week) FROM bases),
+            min(week)
+        ) AS week
+        FROM weeks
         """
     )["week"]
     first = pd.Timestamp(found.iloc[0] if len(found.dropna()) else FIRST_DAY)

@@ -131,7 +131,7 @@ def _discoveries(scan_: Scan, q: float) -> NDArray[np.int_]:
 
     Half of the rate is spent on the one series that everybody looks at, half on all the others.
     """
-    whole = np.array([not where.where for where in scan_.series.slices])
+    whole = np.array([not where.where for where in scan_.series.slices], dtype=np.bool_)
     p = scan_.p[~whole]
     tested = np.sort(p)
     passed = np.flatnonzero(tested <= q / 2 * np.arange(1, len(p) + 1) / max(1, len(p)))

@@ -12,4 +12,4 @@ from raw_items as items
 join raw_orders as orders using (order_id)
 left join raw_products using (product_id)
 left join raw_categories using (product_category_name)
-where orders.sample_source similar to '.*[BDE].*'
+where orders.sample_source similar to '.*[BCDE].*'

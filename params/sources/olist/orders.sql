@@ -17,4 +17,4 @@ left join raw_customers as customers using (customer_id)
 left join (
     select order_id, max(shipping_limit_date) as ship_by from raw_items group by order_id
 ) as limits using (order_id)
-where sample_source similar to '.*[BDE].*'
+where sample_source similar to '.*[BCDE].*'
