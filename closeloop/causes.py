@@ -82,8 +82,8 @@ def _look(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> _
     focus = replace(pattern, slice=part.part)
     return _Looked(
         focus, milestone_split(con, focus), tuple(comparisons.spreads(con, metric, focus)),
-        clues.promise(con, focus) if metric.id == "on_time_delivery" else None,
-        clues.named_by_rows(con, metric, focus), mix_or_rate(con, metric, focus), part,
+        clues.promise(con, metric, focus), clues.named_by_rows(con, metric, focus), mix_or_rate(con, metric, focus),
+        part,
     )  # fmt: skip
 
 

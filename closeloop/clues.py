@@ -35,35 +35,77 @@ class Promise:
     n: int = 0
 
 
-def promise(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Promise:
-    """Tell a shortened promise from slower parcels: who would be late had it stayed."""
-    condition, values = filter_sql(pattern.slice)
+class Due(NamedTuple):
+    """What a metric holds times against: from `start` it was promised until `due`, and kept at `done`.
+
+    `spare` are the days that it had been longer by: whole ones where days are promised.
+    """
+
+    name: str
+    start: str
+    due: str
+    done: str
+    late: str
+    spare: str
+
+
+DUE = {
+    "on_time_delivery": Due(
+        "promise",
+        "ordered_at::DATE",
+        "promised_date",
+        "attempt_at::DATE",
+        "late",
+        "round(greatest(0, before - now))",
+    ),
+    "late_handover": Due(
+        "ship-by deadline",
+        "coalesce(ready_at, ordered_at)",
+        "promised_ship_by",
+        "handed_over_at",
+        "handed over late",
+        "greatest(0, before - now)",
+    ),
+}
+"""Metrics whose time limit somebody sets, and how to reckon with another one."""
+
+
+def promise(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> Promise | None:
+    """Tell a shortened promise from slower work: who would be late had it stayed; None where nothing is promised."""
+    if metric.id not in DUE:
+        return None
+    due, (condition, values) = DUE[metric.id], filter_sql(pattern.slice)
     row = con.execute(
         f"""
         WITH due AS (
-            SELECT *, promised_date >= $onset AS since, promised_date - ordered_at::DATE AS promise
-            FROM parcel_facts WHERE ({condition}) AND promised_date BETWEEN $start AND $end
+            SELECT ({metric.at})::DATE >= $onset AS since,
+                   epoch({due.due}::TIMESTAMP - {due.start}::TIMESTAMP) / 86400 AS promise,
+                   coalesce(epoch({due.done}::TIMESTAMP - {due.due}::TIMESTAMP) / 86400, 'infinity') AS over
+            FROM {metric.view}
+            WHERE ({metric.rows}) AND ({condition}) AND ({metric.at})::DATE BETWEEN $start AND $end
         ), usual AS (SELECT avg(promise) FILTER (NOT since) AS before, avg(promise) FILTER (since) AS now FROM due)
-        SELECT any_value(before), any_value(now),
-               avg((attempt_at IS NULL OR attempt_at::DATE > promised_date)::INT) FILTER (NOT since),
-               avg((attempt_at IS NULL OR attempt_at::DATE > promised_date)::INT) FILTER (since),
-               avg((attempt_at IS NULL
-                    OR attempt_at::DATE > promised_date + greatest(0, round(before - now))::INT)::INT) FILTER (since),
-               count(*) FILTER (since)
+        SELECT any_value(before), any_value(now), avg((over > 0)::INT) FILTER (NOT since),
+               avg((over > 0)::INT) FILTER (since),
+               avg((over > {due.spare})::INT) FILTER (since), count(*) FILTER (since)
         FROM due, usual
         """,
         {**values, **final_span(pattern)},
     ).fetchone()
-    numbers = (float(v) if v is not None else 0.0 for v in row or (None,) * 6)
-    before, now, late_before, late, late_if_kept, n = numbers
-    spared, risen = late - late_if_kept, late - late_before
-    half = 1.96 * sqrt(max(0.0, late_if_kept * (1 - late_if_kept)) / max(n, 1))
-    would = f"{share(late_if_kept)} [{share(max(0.0, late_if_kept - half))}, {share(late_if_kept + half)}] of them"
-    lengths = f"{before:.1f} days before, {now:.1f} since; {share(late_before)} late before, {share(late)} since"
+    return _judged(due, [float(v) if v is not None else 0.0 for v in row or (None,) * 6])
+
+
+def _judged(due: Due, numbers: list[float]) -> Promise:
+    before, now, late_before, late, if_kept, n = numbers
+    spared, risen = late - if_kept, late - late_before
+    half = 1.96 * sqrt(max(0.0, if_kept * (1 - if_kept)) / max(n, 1))
+    would = f"{share(if_kept)} [{share(max(0.0, if_kept - half))}, {share(if_kept + half)}] of them"
+    lengths = (
+        f"{before:.1f} days before, {now:.1f} since; {share(late_before)} {due.late} before, {share(late)} since"
+    )
     if spared > 0 and risen > 0 and spared >= PROMISE_SHARE * risen:
-        told = f"The promise itself became shorter ({lengths}); had it stayed, {would} would be late."
+        told = f"The {due.name} itself became shorter ({lengths}); had it stayed, {would} would be late."
         return Promise(True, Evidence(told, True), before, spared, int(n))
-    kept = f"The promise ({lengths}) does not explain it: had it stayed, {would} would still be late."
+    kept = f"The {due.name} ({lengths}) does not explain it: had it stayed, {would} would still be late."
     return Promise(False, Evidence(kept, True))
 
 

@@ -57,6 +57,13 @@ class Series:
         """How many slices fix each set of dimensions."""
         return Counter(where.dims for where in self.slices)
 
+    @cached_property
+    def effective(self) -> Floats:
+        """Rows that each sum is worth: for money, the equal ones that would scatter as much (Kish 1965, 11.7)."""
+        if self.metric.kind == "share":
+            return self.total
+        return np.where(self.squares > 0, self.bad**2 / np.where(self.squares > 0, self.squares, 1.0), 0.0)
+
     def row(self, where: Slice) -> int:
         """Return the row of a slice. Raises ValueError when it has no data."""
         try:

@@ -89,7 +89,7 @@ def _part(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, foun
     inside, rest = _sides(con, metric, pattern, segment)
     if inside is None or rest is None:
         return None
-    if inside.change > 0 and rest.rose_with(inside.change) is False:
+    if inside.low > 0 and rest.rose_with(inside.change) is False and _excess(inside) > HALF * _both(inside, rest):
         told = {_slice(one) for one in (*found.same_leaves, *found.equally_good)}
         others = tuple(_rivals(con, metric, pattern, segment, inside, told))[:MOST_TWINS]
         got = f"got worse ({moved(metric, inside)}); the rest did not ({moved(metric, rest)})"
@@ -130,6 +130,10 @@ def _rivals(
 
 def _excess(level: Level) -> float:
     return level.change * level.n_since
+
+
+def _both(inside: Level, rest: Level) -> float:
+    return _excess(inside) + max(0.0, _excess(rest))
 
 
 def _sides(

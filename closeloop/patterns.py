@@ -87,7 +87,7 @@ def scan_week(
 
 def _pattern(first: Scan, pick: Pick, week: date) -> Pattern:
     rest, row, series, metric = pick.scan, pick.row, pick.scan.series, pick.scan.series.metric
-    best, weeks = rest.best, level_shift.onset(series.bad[row], series.total[row], LONGEST_WEEKS)
+    best, weeks = rest.best, _weeks(rest, row)
     onset, slow = series.weeks[-weeks], drift(series.bad[row], series.total[row], LONGEST_DRIFT)
     began = ()
     if slow:
@@ -106,6 +106,16 @@ def _pattern(first: Scan, pick: Pick, week: date) -> Pattern:
         sentence=_sentence(metric, series.slices[row], x / n, e / n, excess, n / weeks)
         + (_grows(metric, series.weeks, slow) if slow else ""),
     )  # fmt: skip
+
+
+def _weeks(rest: Scan, row: int) -> int:
+    """Return how many weeks ago a rise began; where levels wander, only the weeks around its window can tell."""
+    bad, total = rest.series.bad[row], rest.series.total[row]
+    if not rest.recent[row]:
+        return level_shift.onset(bad, total, LONGEST_WEEKS)
+    longest = 2 * int(rest.window[row])
+    near = slice(-(longest + level_shift.MIN_BASELINE), None)
+    return level_shift.onset(bad[near], total[near], longest)
 
 
 def _scatter(series: Series, row: int, weeks: int) -> float:

@@ -102,7 +102,7 @@ def _promised(metric: Metric, pattern: Pattern, promise: Promise) -> Remedy:
     )
     plain = _remedy("communication_template", what, metric, pattern, Why("workflow", "to label", promise))
     expected = Estimate(-n * spared, -n * (spared + error), -n * (spared - error))
-    return replace(plain, expected=expected, unit="late parcels")
+    return replace(plain, expected=expected, unit=metric.unit)
 
 
 def _relisted(metric: Metric, pattern: Pattern, why: Why) -> Remedy:

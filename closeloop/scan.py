@@ -15,9 +15,16 @@ from closeloop.leaves import Leaves, leaves_of
 from closeloop.model import Slice
 from closeloop.stats import level_shift
 from closeloop.stats.level_shift import Rise, rise
+from closeloop.stats.recent_rise import past_misses, recent_rise, scale_of
 
 WINDOWS = (1, 2, 4, 8)
 """Weeks that a problem may have lasted when it is looked for; each look is paid for."""
+
+RECENT = (1, 2, 4)
+"""Weeks that are held against the weeks right before them alone, where a level wanders."""
+
+SPENT = {"long": 0.8, "recent": 0.2}
+"""How the chance of a false alarm is shared between the looks at half a year and those at recent weeks."""
 
 Q = 0.05
 """False discovery rate over all slices, metrics and windows of one week's scan; metrics share it equally."""
@@ -56,15 +63,30 @@ UNNAMED = {"unknown", "none"}
 """Values that name nothing one could act on."""
 
 
+class Learnt(NamedTuple):
+    """What the past tells of the slices' own moves: windows x slices.
+
+    `strain` widens the errors of the long looks; `scales` are the squared errors of the recent ones, each with the
+    number of looks that it is known from, where there were enough.
+    """
+
+    strain: Floats
+    scales: tuple[tuple[Floats, float], ...] = ()
+
+
 @dataclass(frozen=True)
 class Scan:
-    """One metric's slices, each tested at its best window; `p` pays for the choice of window."""
+    """One metric's slices, each tested at its best window; `p` pays for the choice of window.
+
+    `recent` tells which are best told from the weeks right before the window, not from half a year.
+    """
 
     series: Series
-    strain: Floats
+    learnt: Learnt
     window: NDArray[np.int_]
     best: Rise
     p: Floats
+    recent: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -75,51 +97,69 @@ class Strain:
     week learns rests on the weeks before it alone, so it is the same in every later run.
     """
 
-    groups: dict[tuple[str, ...], int]
+    rows: dict[Slice, int]
     codes: NDArray[np.int_]
     squares: tuple[dict[int, Floats], ...]
-    learnt: dict[int, Floats] = field(default_factory=dict[int, Floats])
+    misses: tuple[dict[int, Floats], ...]
+    binomial: bool
+    learnt: dict[int, Learnt] = field(default_factory=dict[int, Learnt])
 
-    def of(self, series: Series) -> Floats:
-        """Return windows x slices for the newest week of a series, learnt anew at the start of each four weeks."""
+    def of(self, series: Series) -> Learnt:
+        """Return what is known for the newest week of a series, learnt anew at the start of each four weeks."""
         ago = (series.weeks[-1] - FIRST_MONDAY).days // 7 % LEARNT_EVERY
         until = len(series.weeks) - ago
         if until not in self.learnt:
-            self.learnt[until] = np.stack([self._by_group(i, until) for i in range(len(WINDOWS))])
-        return self.learnt[until][:, [self.groups[where.dims] for where in series.slices]]
+            self.learnt[until] = self._until(until - level_shift.UNASKED)
+        whole, rows = self.learnt[until], [self.rows[where] for where in series.slices]
+        return Learnt(whole.strain[:, rows], tuple((scale[rows], looks) for scale, looks in whole.scales))
 
-    def _by_group(self, window: int, until: int) -> Floats:
-        last = until - level_shift.UNASKED
-        known = {end: squares for end, squares in self.squares[window].items() if end <= last}
-        return level_shift.strain_by_group(known, self.codes, WINDOWS[window])
+    def _until(self, last: int) -> Learnt:
+        strain = [
+            level_shift.strain_by_group(_known(self.squares[i], last), self.codes, window)[self.codes]
+            for i, window in enumerate(WINDOWS)
+        ]
+        scales = [
+            scale_of(_known(self.misses[i], last), window, binomial=self.binomial) for i, window in enumerate(RECENT)
+        ]
+        return Learnt(np.stack(strain), tuple(scale for scale in scales if scale) if all(scales) else ())
+
+
+def _known(past: dict[int, Floats], last: int) -> dict[int, Floats]:
+    return {end: found for end, found in past.items() if end <= last}
 
 
 def strain_of(series: Series) -> Strain:
     """Test a metric at all its earlier weeks, to learn how far each kind of slice wanders by itself."""
     binomial, groups = series.metric.kind == "share", dict[tuple[str, ...], int]()
     codes = np.array([groups.setdefault(where.dims, len(groups)) for where in series.slices], dtype=np.int_)
-    total = np.where(_named(series)[:, None], series.total, 0.0)
-    squares = (level_shift.past_squares(series.bad, total, w, binomial=binomial, least=MIN_EXPOSURE) for w in WINDOWS)
-    return Strain(groups, codes, tuple(squares))
+    rows = np.where(_named(series)[:, None], series.effective, 0.0)
+    bad, total = series.bad, series.total
+    squares = (level_shift.past_squares(bad, total, w, rows, binomial=binomial, least=MIN_EXPOSURE) for w in WINDOWS)
+    misses = (past_misses(bad, total, w, rows, binomial=binomial, least=MIN_EXPOSURE) for w in RECENT)
+    places = {where: i for i, where in enumerate(series.slices)}
+    return Strain(places, codes, tuple(squares), tuple(misses), binomial)
 
 
-def scan(series: Series, strain: Floats) -> Scan:
-    """Test every slice over all windows; `strain` is windows x slices."""
-    binomial = series.metric.kind == "share"
-    rises = [
-        rise(series.bad, series.total, window, binomial=binomial, strain=strain[i])
-        for i, window in enumerate(WINDOWS)
+def scan(series: Series, learnt: Learnt) -> Scan:
+    """Test every slice over all windows, against half a year and against the weeks right before."""
+    binomial, bad, total = series.metric.kind == "share", series.bad, series.total
+    rises = [rise(bad, total, w, binomial=binomial, strain=learnt.strain[i]) for i, w in enumerate(WINDOWS)]
+    late = [
+        recent_rise(bad, total, w, scale, binomial=binomial, looks=looks)
+        for w, (scale, looks) in zip(RECENT, learnt.scales, strict=False)
     ]
-    choice = np.stack([r.p for r in rises]).argmin(axis=0)
-    rows = np.arange(len(choice))
-    best = Rise(*(np.stack(field)[choice, rows] for field in zip(*rises, strict=True)))
-    p = np.minimum(1.0, best.p * len(WINDOWS))
-    return Scan(series, strain, np.asarray(WINDOWS)[choice], best, p)
+    spent = SPENT if late else {"long": 1.0, "recent": 1.0}
+    paid = [len(WINDOWS) / spent["long"]] * len(rises) + [len(RECENT) / spent["recent"]] * len(late)
+    p = np.minimum(1.0, np.stack([one.p * times for one, times in zip([*rises, *late], paid, strict=True)]))
+    choice, rows = p.argmin(axis=0), np.arange(p.shape[1])
+    best = Rise(*(np.stack(field)[choice, rows] for field in zip(*rises, *late, strict=True)))
+    windows = np.asarray([*WINDOWS, *RECENT[: len(late)]])[choice]
+    return Scan(series, learnt, windows, best, p[choice, rows], choice >= len(WINDOWS))
 
 
 def large_enough(series: Series) -> Series:
     """Leave out slices with so few rows a week that a rise could not be told from chance."""
-    return series.only(_named(series) & (series.total[:, -8:].mean(axis=1) >= MIN_EXPOSURE))
+    return series.only(_named(series) & (series.effective[:, -8:].mean(axis=1) >= MIN_EXPOSURE))
 
 
 def _named(series: Series) -> NDArray[np.bool_]:
@@ -162,7 +202,7 @@ def explain(con: duckdb.DuckDBPyConnection, first: Scan, leaves: dict[str, Leave
             break
         best = max(worth, key=lambda i: (_score(rest, i), -i))
         where, before = first.series.slices[best], rest
-        rest = scan(_without(con, rest, best, candidates, leaves), rest.strain)
+        rest = scan(_without(con, rest, best, candidates, leaves), rest.learnt)
         still = np.intersect1d(_discoveries(rest, q), candidates)
         gone = [first.series.slices[i] for i in np.setdiff1d(open_ones, still) if i != best]
         found.append(Pick(before, best, tuple(w for w in gone if w.overlaps(where))[:MOST_FOLDED]))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closeloop import metrics
-from closeloop.model import Pattern, Slice, Stage
+from closeloop.model import Metric, Pattern, Slice, Stage
 
 BEFORE_WEEKS = 8
 """Weeks before the onset that stand for 'before'."""
@@ -24,6 +24,9 @@ MILESTONES = (
     ("at_destination_at", "destination"),
     ("attempt_at", "first attempt"),
 )
+
+ORDER_MILESTONES = {"ordered_at", "ready_at", "label_at", "handed_over_at", "attempt_at"}
+"""Those that an order has as a whole."""
 
 LONGEST_STAGE_H = 30 * 24
 """Hours at which one stage of one parcel is capped, so that a lost parcel does not carry the mean."""
@@ -67,31 +70,35 @@ def milestone_split(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> tuple[S
     metric = metrics.by_id(pattern.metric)
     if metric.kind != "share" or metric.view == "line_facts":
         return ()
-    present = [(column, name) for column, name in MILESTONES if _has(con, column)]
+    present = [(column, name) for column, name in MILESTONES if _has(con, metric.view, column)]
     pairs = list(pairwise(present))
-    groups = _waits(con, pattern, "ready_at" if metric.view == "order_facts" else metric.at, present)
+    groups = _waits(con, metric, pattern, present)
     return tuple(_stage(f"{a} to {b}", groups.get(i, {})) for i, ((_, a), (_, b)) in enumerate(pairs))
 
 
 def _waits(
-    con: duckdb.DuckDBPyConnection, pattern: Pattern, clock: str, present: list[tuple[str, str]]
+    con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, present: list[tuple[str, str]]
 ) -> dict[int, dict[tuple[bool, bool], Counts]]:
-    """Count, by step, inside and since, how many parcels finished it after so many quarter hours or still wait."""
+    """Count, by step, inside and since, how many finished it after so many quarter hours or still wait.
+
+    They are the metric's own rows, by its own day: an order that waits for its parcel is in no table of parcels.
+    """
     condition, values = filter_sql(pattern.slice)
+    end = "cancelled_at" if metric.view == "order_facts" else "ended_at"
     steps = []
     for i, ((a, _), (b, _)) in enumerate(pairwise(present)):
         later = " AND ".join(f"{column} IS NULL" for column, _ in present[i + 2 :]) or "true"
         steps.append(
             f"SELECT {i} AS step, inside, since, {b} IS NOT NULL AS done, least({LONGEST_STAGE_H}, greatest(0,"
-            f" epoch(coalesce({b}, ended_at, now) - {a}) / 3600)) AS hours FROM told"
+            f" epoch(coalesce({b}, {end}, now) - {a}) / 3600)) AS hours FROM told"
             f" WHERE {a} IS NOT NULL AND ({b} IS NOT NULL OR ({later}))"
         )
     rows = con.execute(
         f"""
         WITH told AS MATERIALIZED (
-            SELECT {", ".join(column for column, _ in present)}, ended_at, ({condition}) AS inside,
-                   {clock}::DATE >= $onset AS since, (SELECT as_of FROM clock) AS now
-            FROM parcel_references WHERE {clock}::DATE BETWEEN $start AND $end AND {clock} IS NOT NULL
+            SELECT {", ".join(column for column, _ in present)}, {end}, ({condition}) AS inside,
+                   ({metric.at})::DATE >= $onset AS since, (SELECT as_of FROM clock) AS now
+            FROM {metric.view} WHERE ({metric.rows}) AND ({metric.at})::DATE BETWEEN $start AND $end
         )
         SELECT step, inside, since, floor(hours * {BINS_AN_HOUR})::INT AS at,
                count(*) FILTER (done AND hours < {LONGEST_STAGE_H}), count(*)
@@ -117,8 +124,10 @@ def _stage(name: str, groups: dict[tuple[bool, bool], Counts]) -> Stage:
     return Stage(name, hours(True, False), hours(True, True), hours(False, False), hours(False, True))
 
 
-def _has(con: duckdb.DuckDBPyConnection, column: str) -> bool:
-    row = con.execute(f"SELECT count({column}) FROM parcel_facts").fetchone()
+def _has(con: duckdb.DuckDBPyConnection, view: str, column: str) -> bool:
+    if view == "order_facts" and column not in ORDER_MILESTONES:
+        return False
+    row = con.execute(f"SELECT count({column}) FROM {view}").fetchone()
     return bool(row and row[0])
 
 

@@ -50,8 +50,9 @@ def test_rio_in_february_2018_got_stuck_under_way_and_not_at_the_sellers(review:
 
 
 def test_the_strike_of_may_2018_hit_parcels_handed_over_in_the_days_before(review: Callable[..., Cause]) -> None:
-    cause = review("2018-W23", "slow_transit", date(2018, 5, 21))
+    cause = review("2018-W22", "slow_transit", date(2018, 5, 28), region="Sudeste")
     assert cause.stage == TRANSIT
     strike = date(2018, 5, 21)
     assert strike - timedelta(days=7) <= cause.onset <= strike
     assert cause.origin == "undecided"
+    assert any("lorry drivers" in told.sentence for told in cause.coincidences)

@@ -197,7 +197,12 @@ def test_what_a_week_learns_is_the_same_in_every_later_run(demo: Loop) -> None:
     for week in ("2026-W36", "2026-W43"):
         then = series.until(weeks.parse(week))
         large = scan.large_enough(then)
-        assert (scan.strain_of(series).of(large) == scan.strain_of(then).of(large)).all()
+        later, at_once = scan.strain_of(series).of(large), scan.strain_of(then).of(large)
+        assert (later.strain == at_once.strain).all()
+        assert len(later.scales) == len(at_once.scales) == (len(scan.RECENT) if week == "2026-W43" else 0)
+        for (scale, looks), (same, known) in zip(later.scales, at_once.scales, strict=True):
+            assert (scale == same).all()
+            assert looks == known
 
 
 def test_names_of_a_week_do_not_depend_on_when_one_asks(at: At, demo_week: Callable[[str], Loop]) -> None:

@@ -185,8 +185,8 @@ WEEKLY: tuple[Metric, ...] = (
         complete_after=0,
         needs=("shipments.cost", "parcel_facts.sent_at"),
         dims=(),
-        definition="cost / parcels, by the day of the label (of the hand-over, where labels have none); moves with the"
-        " mix, so it is shown but not tested",
+        definition="cost / parcels, by the day of the label (of the hand-over, where labels have none); moves with"
+        " the mix, so it is shown but not tested",
         level="L1",
         estimator="fixed horizon",
         scanned=False,

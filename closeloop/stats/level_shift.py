@@ -68,7 +68,7 @@ def rise(bad: Floats, total: Floats, window: int, *, binomial: bool, strain: Flo
     x, n = bad[:, now].sum(axis=1), total[:, now].sum(axis=1)
     base_bad, base_total = bad[:, past], total[:, past]
     periods = (base_total > 0).sum(axis=1)
-    level = _level(base_bad, base_total, binomial)
+    level = level_of(base_bad, base_total, binomial)
     unit = level * (1 - level) if binomial else np.ones_like(level)
     residual = _residuals(base_bad, base_total, level, unit)
     phi, df = _dispersion(residual, base_total, periods, binomial)
@@ -78,12 +78,12 @@ def rise(bad: Floats, total: Floats, window: int, *, binomial: bool, strain: Flo
     spread = n * _inflation(window, rho) + n**2 / np.maximum(base_total.sum(axis=1), 1e-9) * _inflation(26, rho)
     expected = level * n
     variance = unit * phi * spread * np.square(strain)
-    p = _tail(x, expected, variance, df, binomial)
+    p = tail(x, expected, variance, df, binomial)
     p = np.where((periods >= MIN_BASELINE) & (n > 0), p, 1.0)
     return Rise(x, expected, n, np.sqrt(variance), df, p, phi)
 
 
-def _level(bad: Floats, total: Floats, binomial: bool) -> Floats:
+def level_of(bad: Floats, total: Floats, binomial: bool) -> Floats:
     """Return the baseline ratio; counts get half a case, so that an empty past is not certainty."""
     extra = 0.5 if binomial else 0.0
     level = (bad.sum(axis=1) + extra) / np.maximum(total.sum(axis=1) + 2 * extra, 1e-9)
@@ -121,7 +121,8 @@ def _inflation(periods: int, rho: float) -> float:
     return float(1 + 2 * ((1 - lags / periods) * rho**lags).sum())
 
 
-def _tail(x: Floats, expected: Floats, variance: Floats, df: Floats, binomial: bool) -> Floats:
+def tail(x: Floats, expected: Floats, variance: Floats, df: Floats, binomial: bool) -> Floats:
+    """Return the chance of so many or more: Student's, and for small counts not less than the negative binomial's."""
     p = stats.t.sf((x - expected) / np.sqrt(np.maximum(variance, 1e-12)), df)
     if not binomial:
         return p
@@ -144,18 +145,20 @@ def strain(bad: Floats, total: Floats, window: int, groups: Sequence[Hashable], 
     """
     names = sorted({str(group) for group in groups})
     codes = np.array([names.index(str(group)) for group in groups], dtype=np.int_)
-    return strain_by_group(past_squares(bad, total, window, binomial=binomial), codes, window)[codes]
+    return strain_by_group(past_squares(bad, total, window, total, binomial=binomial), codes, window)[codes]
 
 
-def past_squares(bad: Floats, total: Floats, window: int, *, binomial: bool, least: float = 0.0) -> dict[int, Floats]:
+def past_squares(
+    bad: Floats, total: Floats, window: int, rows: Floats, *, binomial: bool, least: float = 0.0
+) -> dict[int, Floats]:
     """Test all series at earlier ends: by the number of periods until each, their squared test values.
 
-    A series that had less than `least` a period before an end is NaN there. What stands at an end rests on the
-    periods before it alone, so it is the same however long the series has become since.
+    A series that had less than `least` of its `rows` a period before an end is NaN there. What stands at an end
+    rests on the periods before it alone, so it is the same however long the series has become since.
     """
     found: dict[int, Floats] = {}
     for end in range(MIN_BASELINE + window, bad.shape[1] - UNASKED + 1, 2):
-        large = total[:, max(0, end - UNASKED) : end].mean(axis=1) >= least
+        large = rows[:, max(0, end - UNASKED) : end].mean(axis=1) >= least
         test = rise(bad[large, :end], total[large, :end], window, binomial=binomial)
         found[end] = np.full(len(bad), np.nan)
         found[end][large] = ((test.observed - test.expected) / np.maximum(test.se, 1e-9)) ** 2
