@@ -82,7 +82,7 @@ def extra(scope: Slice, trouble: Trouble) -> tuple[tuple[str, str], ...] | None:
     rest = tuple(pair for pair in spoken if pair not in trouble.slice.items())
     implied = {("carrier", value.split(" ", maxsplit=1)[0]) for dim, value in rest if dim == "service"}
     whole = trouble.slice.items() <= {*spoken, *implied}
-    return rest if whole and len(rest) <= 1 and all(dim in year.VALUES for dim, _ in rest) else None
+    return rest if whole and len(rest) <= 1 and all(dim in trouble.dims for dim, _ in rest) else None
 
 
 def _note(merchant: Year, patterns: Sequence[Pattern], diary: Diary, week: date) -> None:

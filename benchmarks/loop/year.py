@@ -38,6 +38,9 @@ VALUES = {
 }
 """What a dimension can be: what remains of a problem that is mended in one of them only."""
 
+OF_PARCELS = {"carrier", "service", "weight_band"}
+"""Dimensions that a waiting order or a returned item does not have."""
+
 
 @dataclass(frozen=True)
 class Trouble:
@@ -53,6 +56,13 @@ class Trouble:
     start: date
     effects: tuple[Effect, ...]
     mends: float
+
+    @property
+    def dims(self) -> set[str]:
+        """Dimensions by which a change can take hold of it where it happens."""
+        [effect] = self.effects
+        early = effect.target == "ready_to_label" or effect.kind == "return_factor"
+        return set(VALUES) - OF_PARCELS if early else set(VALUES)
 
 
 @dataclass(frozen=True)
