@@ -1,6 +1,6 @@
 """The words that closeloop speaks: frozen values, nothing else."""
 
-from closeloop.model.alarm import Alarm, AlarmKind
+from closeloop.model.alarm import ALARM_KINDS, Alarm, AlarmKind
 from closeloop.model.cause import Cause, Coincidence, Evidence, Origin, Remedy, Stage
 from closeloop.model.change import CHANGE_KINDS, Change, ChangeKind, Decision, Faded, Verdict
 from closeloop.model.estimate import Estimate, Point, stable_id
@@ -21,6 +21,7 @@ from closeloop.model.pattern import Pattern, PatternKind, Status
 from closeloop.slices import Slice
 
 __all__ = [
+    "ALARM_KINDS",
     "CHANGE_KINDS",
     "Alarm",
     "AlarmKind",

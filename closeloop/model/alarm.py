@@ -9,6 +9,13 @@ from typing import Literal
 from closeloop.slices import Slice
 
 AlarmKind = Literal["mix", "data", "gap", "hotspot"]
+ALARM_KINDS: dict[AlarmKind, str] = {
+    "mix": "The mix changed",
+    "data": "The data changed",
+    "gap": "Something is missing",
+    "hotspot": "Worse all along",
+}
+"""Each kind of alarm as people say it."""
 
 
 @dataclass(frozen=True)

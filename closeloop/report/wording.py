@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from closeloop import words
-from closeloop.model import CHANGE_KINDS, Cause, Kpi, Point
+from closeloop.model import ALARM_KINDS, CHANGE_KINDS, Cause, Kpi, Point
 
 TEMPLATES = Path(__file__).parent / "template"
 DECISIONS = {
@@ -18,12 +18,6 @@ DECISIONS = {
     "no clear change": "No clear change",
     "too early": "Too early to tell",
     "not comparable": "Cannot be told",
-}
-ALARMS = {
-    "mix": "The mix changed",
-    "data": "The data changed",
-    "gap": "Something is missing",
-    "hotspot": "Worse all along",
 }
 STATES = {
     "normal": "Within normal variation",
@@ -102,7 +96,7 @@ NAMES: dict[str, Any] = {
     "kinds": CHANGE_KINDS,
     "verdict_words": DECISIONS,
     "states": STATES,
-    "alarm_words": ALARMS,
+    "alarm_words": ALARM_KINDS,
     "nothing": NOTHING,
     "is_small": words.small,
     "most_folded": MOST_FOLDED,
