@@ -46,7 +46,7 @@ def said_by(command: str, folder: Path) -> str:
 
 
 def test_the_page_shows_each_kind_of_addition() -> None:
-    assert list(EXAMPLES) == ["A metric", "A source", "A chart", "A kind of change"]
+    assert list(EXAMPLES) == ["A metric", "A source", "A chart", "A kind of pattern", "A kind of change"]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,7 @@ def test_the_page_shows_each_kind_of_addition() -> None:
         ("A metric", "early_delivery"),
         ("A source", "--source"),
         ("A chart", "end of each day"),
+        ("A kind of pattern", "More waits every week 6"),
         ("A kind of change", "staffing"),
     ],
 )

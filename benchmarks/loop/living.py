@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.loop import world, year
+from benchmarks.loop import world
 from benchmarks.loop.world import World
 from benchmarks.loop.year import Mending, Trouble, Year
 from closeloop import causes, changes
