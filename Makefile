@@ -16,7 +16,7 @@ weekly: $(READY)  ## set up, then make the newest complete week's report of the 
 	@$(RUN) closeloop weekly
 
 test: $(READY)  ## set up, then run every test (make test ARGS="tests/test_cube.py" for some)
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest $(or $(ARGS),--numprocesses auto --maxprocesses 4 --dist loadscope)
 
 check: lint types  ## lint and type-check
 

@@ -83,12 +83,6 @@ def child(segment: Segment, dim: int, value: int) -> Segment:
     return Segment(cuboid, tuple(fixed[d] for d in cuboid))
 
 
-def overlap(a: Segment, b: Segment) -> bool:
-    """Whether some leaf could lie in both segments: they agree wherever both fix a value."""
-    fixed = dict(zip(a.cuboid, a.at, strict=True))
-    return all(fixed.get(d, i) == i for d, i in zip(b.cuboid, b.at, strict=True))
-
-
 def block(segment: Segment, n_dims: int) -> tuple[slice | int, ...]:
     """Index of a segment's leaves in a dense array with one axis for each dimension."""
     fixed = dict(zip(segment.cuboid, segment.at, strict=True))
