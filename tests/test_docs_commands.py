@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def checkout(demo_files: Path, cache: Path, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize("command", [each for each in shown() if each not in BY_OTHER_TESTS])
 def test_the_command_of_a_page_runs_as_it_stands(checkout: Path, command: str) -> None:
-    words = FILLED_IN.get(command, command).split()
+    words = shlex.split(FILLED_IN.get(command, command))
     program = Path(sys.executable).parent / words[0]
     ran = subprocess.run(
         [program, *words[1:]], cwd=checkout, env={**os.environ, "PYTHONWARNINGS": "ignore"},
