@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -63,12 +64,12 @@ def rejected_lines(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str, 
 
 def _read_all(con: duckdb.DuckDBPyConnection, file: SourceFile, paths: list[Path], scratch: Path) -> list[str]:
     said: list[str] = []
-    con.execute(f'CREATE OR REPLACE TEMP TABLE "{file.name}" AS {_empty_sql(file)}')
-    for path in paths:
+    for i, path in enumerate(paths):
         copy, assumed = _plain_copy(file, path, scratch)
         said += [assumed] if assumed else []
         _read(con, file, path, copy)
-        _append(con, file, alone=len(paths) == 1 and not file.may_lack)
+        con.execute(f"ALTER TABLE one_file RENAME TO part_{i}")
+    _join(con, file, len(paths))
     return said
 
 
@@ -82,15 +83,24 @@ def _is_excel(path: Path) -> bool:
     return path.suffix.lower() == EXCEL
 
 
-def _append(con: duckdb.DuckDBPyConnection, file: SourceFile, *, alone: bool) -> None:
-    """Add the rows of `one_file` to the file's table; a file that stands alone is renamed, which copies nothing."""
-    if alone:
-        con.execute(f'DROP TABLE "{file.name}"; ALTER TABLE one_file RENAME TO "{file.name}"')
+def _join(con: duckdb.DuckDBPyConnection, file: SourceFile, parts: int) -> None:
+    """Put the rows of all parts into the file's table; a part that stands alone is renamed, which copies nothing."""
+    con.execute(f'DROP TABLE IF EXISTS "{file.name}"')
+    if parts == 1 and not file.may_lack:
+        con.execute(f'ALTER TABLE part_0 RENAME TO "{file.name}"')
         return
-    con.execute(
-        f'CREATE OR REPLACE TEMP TABLE "{file.name}" AS'
-        f' SELECT * FROM "{file.name}" UNION ALL BY NAME SELECT * FROM one_file'
-    )
+    selects = [_empty_sql(file), *(f"SELECT * FROM part_{i}" for i in range(parts))]
+    con.execute(f'CREATE TEMP TABLE "{file.name}" AS {_one_after_another(selects)}')
+    for i in range(parts):
+        con.execute(f"DROP TABLE part_{i}")
+
+
+def _one_after_another(selects: Sequence[str]) -> str:
+    """Join SELECTs by column names, as a balanced tree: a chain of a thousand is too deep for the parser."""
+    if len(selects) == 1:
+        return selects[0]
+    half = len(selects) // 2
+    return f"({_one_after_another(selects[:half])}) UNION ALL BY NAME ({_one_after_another(selects[half:])})"
 
 
 def _empty_sql(file: SourceFile) -> str:
