@@ -75,7 +75,7 @@ def promise(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) ->
     if metric.id not in DUE:
         return None
     due, (condition, values) = DUE[metric.id], filter_sql(pattern.slice)
-    row = con.execute(
+    [row] = con.execute(
         f"""
         WITH due AS (
             SELECT ({metric.at})::DATE >= $onset AS since,
@@ -90,7 +90,7 @@ def promise(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) ->
         FROM due, usual
         """,
         {**values, **final_span(pattern)},
-    ).fetchone()
+    ).fetchall()
     return _judged(due, [float(v) if v is not None else 0.0 for v in row or (None,) * 6])
 
 
@@ -174,9 +174,9 @@ def _risen(told: _Kind, part: float, counted: str) -> str:
 
 
 def _usual_origin(con: duckdb.DuckDBPyConnection, category: str) -> Origin | None:
-    row = con.execute(
+    [row] = con.execute(
         "SELECT any_value(origin) FROM vocabulary WHERE exception_category = $category", {"category": category}
-    ).fetchone()
+    ).fetchall()
     return row[0] if row and row[0] in ORIGINS else None
 
 

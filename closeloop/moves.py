@@ -113,9 +113,9 @@ def best(
 
 def carrier_of(con: duckdb.DuckDBPyConnection, dim: str, reference: str) -> str:
     """Name the carrier to talk to about a carrier's or a service's parcels."""
-    row = con.execute(
+    [row] = con.execute(
         f"SELECT mode(carrier)::VARCHAR FROM parcel_facts WHERE {dim} = $reference", {"reference": reference}
-    ).fetchone()
+    ).fetchall()
     return str(row[0]) if row and row[0] else reference
 
 
@@ -163,9 +163,9 @@ def _rest(pattern: Pattern, dim: str) -> Slice:
 def _a_week(con: duckdb.DuckDBPyConnection, pattern: Pattern, dim: str, reference: str) -> float:
     condition, values = filter_sql(pattern.slice)
     span = span_of(pattern)
-    row = con.execute(
+    [row] = con.execute(
         f"SELECT count(*) FROM parcel_facts WHERE ({condition}) AND {dim} = $reference"
         " AND coalesce(handed_over_at, label_at)::DATE BETWEEN $onset AND $end",
         {**values, "reference": reference, "onset": span["onset"], "end": span["end"]},
-    ).fetchone()
+    ).fetchall()
     return float(row[0]) / pattern.weeks if row else 0.0

@@ -87,7 +87,7 @@ def _told(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, why:
     """Propose to speak first: customers' questions must fall, deliveries cannot."""
     what = f"tell customers of {pattern.slice.spoken} of the delay on its first day, before they ask"
     plain = _remedy("communication_template", what, metric, pattern, why)
-    tickets = con.execute("SELECT count(*) FROM tickets_known").fetchone()
+    [tickets] = con.execute("SELECT count(*) FROM tickets_known").fetchall()
     asked = metrics.by_id("wismo_rate")
     if not tickets or not tickets[0] or not set(pattern.slice.dims) <= set(asked.dims):
         return plain

@@ -127,7 +127,7 @@ def _stage(name: str, groups: dict[tuple[bool, bool], Counts]) -> Stage:
 def _has(con: duckdb.DuckDBPyConnection, view: str, column: str) -> bool:
     if view == "order_facts" and column not in ORDER_MILESTONES:
         return False
-    row = con.execute(f"SELECT count({column}) FROM {view}").fetchone()
+    [row] = con.execute(f"SELECT count({column}) FROM {view}").fetchall()
     return bool(row and row[0])
 
 

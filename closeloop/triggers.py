@@ -170,8 +170,8 @@ def sentence(found: Replay) -> str:
 
 def _mark_what_was_recorded(con: duckdb.DuckDBPyConnection) -> None:
     """Make the table `recorded` of these facts, unless it is there already."""
-    as_of = con.execute("SELECT as_of::VARCHAR FROM clock").fetchone()
-    known = con.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'recorded' AND temporary").fetchone()
+    as_of = con.execute("SELECT as_of::VARCHAR FROM clock").fetchall()
+    known = con.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'recorded' AND temporary").fetchall()
     if as_of == known:
         return
     con.execute(
@@ -272,8 +272,8 @@ _ORDERS = """
 
 def _now(con: duckdb.DuckDBPyConnection) -> object:
     """Return the newest instant that the facts know: what has not ended by then is still waiting."""
-    row = con.execute(
+    [(now,)] = con.execute(
         "SELECT greatest((SELECT max(ordered_at) FROM order_facts), (SELECT max(label_at) FROM parcel_facts),"
         " (SELECT max(recorded_at) FROM recorded))"
-    ).fetchone()
-    return row[0] if row else None
+    ).fetchall()
+    return now

@@ -34,12 +34,12 @@ def _weeks(con: duckdb.DuckDBPyConnection, merchant: Source) -> list[tuple[date,
 def known_until(con: duckdb.DuckDBPyConnection, merchant: Source) -> date:
     """Return the day on which the newest order, label or scan was recorded."""
     con.execute(f"SET TimeZone = '{merchant.timezone}'")
-    row = con.execute(
+    [row] = con.execute(
         """
         SELECT greatest((SELECT max(ordered_at) FROM store.orders), (SELECT max(born_at) FROM store.shipments),
                         (SELECT max(recorded_at) FROM store.tracking_events))::TIMESTAMP::DATE
         """
-    ).fetchone()
+    ).fetchall()
     if not row or row[0] is None:
         raise ValueError(f"{merchant.folder}: there is not one usable order; see `closeloop check`")
     return row[0]

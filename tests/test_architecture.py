@@ -1,6 +1,7 @@
 """The shape of the package: one direction of imports, small modules, thin notebooks."""
 
 import ast
+import re
 from pathlib import Path
 
 import nbformat
@@ -75,3 +76,9 @@ def test_every_notebook_has_its_parameter_file(path: Path) -> None:
 
 def test_every_parameter_file_has_its_notebook() -> None:
     assert {p.stem for p in (ROOT / "params").glob("*.yml")} - {"delivery"} == {p.stem for p in NOTEBOOKS}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_every_answer_is_fetched_whole(path: Path) -> None:
+    """A row left behind keeps the connection busy, and the reader's next question fails."""
+    assert not {"fetchone(", "fetchmany("} & set(re.findall(r"fetch\w+\(", path.read_text(encoding="utf-8")))

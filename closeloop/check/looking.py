@@ -149,7 +149,7 @@ def _filled(con: duckdb.DuckDBPyConnection, counts: Sequence[TableCount]) -> fro
     filled = set(tables)
     for table, columns in names.items():
         asked = ", ".join(f"count({column})" for column in columns)
-        row = con.execute(f"SELECT {asked} FROM {table}").fetchone() or ()
+        [row] = con.execute(f"SELECT {asked} FROM {table}").fetchall()
         short = table.removeprefix("store.")
         filled |= {f"{short}.{column}" for column, n in zip(columns, row, strict=True) if n}
     return frozenset(filled)
@@ -197,11 +197,11 @@ def _given(con: duckdb.DuckDBPyConnection, metric: AnyMetric) -> Given:
     """Count what falls due in the weeks of a weekly metric; its usual week is the median one."""
     if not isinstance(metric, Metric):
         return Given(metric)
-    row = con.execute(
+    [row] = con.execute(
         f"SELECT median(n), count(*) FROM (SELECT count(*) AS n FROM {metric.view} WHERE ({metric.rows})"
         f" AND {metric.at} IS NOT NULL AND {metric.at} < (SELECT as_of FROM clock)"
         f" GROUP BY date_trunc('week', {metric.at}))"
-    ).fetchone() or (None, 0)
+    ).fetchall()
     return Given(metric, float(row[0] or 0), int(row[1]), () if row[1] else _empty(con, metric))
 
 
@@ -210,12 +210,12 @@ def _empty(con: duckdb.DuckDBPyConnection, metric: Metric) -> tuple[str, ...]:
     columns = [str(row[0]) for row in con.execute(f"DESCRIBE {metric.view}").fetchall()]
     named = [column for column in columns if re.search(rf"\b{column}\b", f"{metric.at} {metric.rows}")]
     asked = ", ".join(f"count({column})" for column in named) or "1"
-    row = con.execute(f"SELECT {asked} FROM {metric.view}").fetchone() or ()
+    [row] = con.execute(f"SELECT {asked} FROM {metric.view}").fetchall()
     return tuple(column for column, n in zip(named, row, strict=False) if not n)
 
 
 def _sent_again(con: duckdb.DuckDBPyConnection, dated: bool) -> tuple[tuple[str, int], ...]:
-    row = con.execute("SELECT count(replaced_at) FROM reships").fetchone() if dated else None
+    row = con.execute("SELECT count(replaced_at) FROM reships").fetchall()[0] if dated else None
     return (("parcels sent again", int(row[0])),) if row and row[0] else ()
 
 

@@ -119,7 +119,7 @@ def dims_of(opened: Opened, state: State) -> tuple[str, ...]:
     view = state.declared.view
     dims = crossed.dimensions(opened.con, view)
     counts = ", ".join(f"count(DISTINCT {dim})" for dim in dims)
-    row: Any = opened.con.execute(f"SELECT {counts} FROM {view}").fetchone()
+    [row] = opened.con.execute(f"SELECT {counts} FROM {view}").fetchall()
     return tuple(dim for dim, count in zip(dims, row, strict=True) if count > 1)
 
 

@@ -121,14 +121,14 @@ def spans(con: duckdb.DuckDBPyConnection, timezone: str) -> tuple[Span, ...]:
     for table in TABLES:
         if table.born:
             day = f"{{}}({table.born})::TIMESTAMP::DATE::VARCHAR"
-            row = con.execute(f"SELECT {day.format('min')}, {day.format('max')} FROM store.{table.name}").fetchone()
-            found += [Span(table.name, *row)] if row and row[0] else []
+            span = f"SELECT {day.format('min')}, {day.format('max')} FROM store.{table.name}"
+            found += [Span(table.name, *row) for row in con.execute(span).fetchall() if row[0]]
     return tuple(found)
 
 
 def shape(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...]:
     """Return what kinds of labels and orders there are: which joins to one row per order would get wrong."""
-    row = con.execute(
+    [row] = con.execute(
         """
         WITH labels AS (
             SELECT order_id, coalesce(direction, 'outbound') = 'outbound' AS outbound, voided_at IS NOT NULL AS void
@@ -139,6 +139,6 @@ def shape(con: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...]:
                (SELECT count(*) FROM labels WHERE NOT outbound AND NOT void),
                (SELECT count(*) FROM parcels WHERE n > 1 AND order_id IS NOT NULL)
         """
-    ).fetchone() or (0, 0, 0, 0)
+    ).fetchall()
     named = ("parcels to customers", "labels voided", "return labels", "orders in several parcels")
     return tuple((what, int(n)) for what, n in zip(named, row, strict=True) if n)

@@ -71,9 +71,7 @@ def matches(con: duckdb.DuckDBPyConnection, schema: str = "") -> tuple[Match, ..
 
 
 def _match(con: duckdb.DuckDBPyConnection, what: str, column: str, known: str, rows: str) -> Match:
-    found, total = con.execute(
-        f"SELECT count(*) FILTER ({column} IN ({known})), count(*) FROM {rows}"
-    ).fetchone() or (0, 0)
+    [(found, total)] = con.execute(f"SELECT count(*) FILTER ({column} IN ({known})), count(*) FROM {rows}").fetchall()
     lost = con.execute(
         f"SELECT coalesce({column}, '') AS reference FROM {rows} WHERE {column} IS NULL OR {column} NOT IN ({known})"
         f" GROUP BY 1 ORDER BY 1 LIMIT {EXAMPLES}"

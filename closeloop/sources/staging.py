@@ -67,7 +67,7 @@ def _build_table(con: duckdb.DuckDBPyConnection, source: Source, table: Table, s
 
 
 def _count(con: duckdb.DuckDBPyConnection, condition: str) -> int:
-    row = con.execute(f"SELECT count(*) FROM typed WHERE {condition}").fetchone()
+    [row] = con.execute(f"SELECT count(*) FROM typed WHERE {condition}").fetchall()
     return int(row[0]) if row else 0
 
 
@@ -93,13 +93,13 @@ def _stage(con: duckdb.DuckDBPyConnection, source: Source, table: Table, select:
 def _refuse_personal(con: duckdb.DuckDBPyConnection, table: Table, given: dict[str, str]) -> None:
     """Raise ValueError when a text column holds an e-mail address: personal data has no place in any table."""
     for name in (c.name for c in table.columns if given.get(c.name) == "VARCHAR"):
-        row = con.execute(
+        found = con.execute(
             f"SELECT _file, _row FROM staged WHERE contains({name}, '@') AND regexp_matches({name}, '{EMAIL}')"
             " ORDER BY ALL LIMIT 1"
-        ).fetchone()
-        if row:
+        ).fetchall()
+        for file, row in found:
             raise ValueError(
-                f"{table.name}.sql: column {name} holds an e-mail address ({row[0]} row {row[1]});"
+                f"{table.name}.sql: column {name} holds an e-mail address ({file} row {row});"
                 " select another column, or take the address out"
             )
 

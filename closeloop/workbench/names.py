@@ -141,6 +141,6 @@ def check(con: duckdb.DuckDBPyConnection, what: str, view: str, where: Slice) ->
             raise ValueError(f"{what}: {nearest('dimension', dim, known)}")
         if not con.execute(
             f"SELECT 1 FROM {view} WHERE {dim}::VARCHAR = $value LIMIT 1", {"value": value}
-        ).fetchone():
+        ).fetchall():
             raise ValueError(f"{what}: {nearest(dim, value, values_of(con, view, dim))}")
     crossed.check(con, what, view, where)
