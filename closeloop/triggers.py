@@ -170,9 +170,9 @@ def sentence(found: Replay) -> str:
 
 def _mark_what_was_recorded(con: duckdb.DuckDBPyConnection) -> None:
     """Make the table `recorded` of these facts, unless it is there already."""
-    as_of = con.execute("SELECT as_of::VARCHAR FROM clock").fetchall()
+    [(as_of,)] = con.execute("SELECT as_of::VARCHAR FROM clock").fetchall()
     known = con.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'recorded' AND temporary").fetchall()
-    if as_of == known:
+    if known == [(as_of,)]:
         return
     con.execute(
         """
@@ -188,7 +188,7 @@ def _mark_what_was_recorded(con: duckdb.DuckDBPyConnection) -> None:
         LEFT JOIN vocabulary AS coarse ON coarse.code = events.source_status
         """
     )
-    con.execute(f"COMMENT ON TABLE recorded IS '{as_of[0] if as_of else ''}'")
+    con.execute(f"COMMENT ON TABLE recorded IS '{as_of}'")
 
 
 def _replayed(con: duckdb.DuckDBPyConnection, rules: Sequence[Rule], since: date, until: date) -> list[Replay]:
