@@ -16,6 +16,7 @@ from closeloop.mixes import Mix, mix_or_rate
 from closeloop.model import Cause, Evidence, Metric, Origin, Pattern, Stage
 from closeloop.stages import BEFORE_WEEKS, MILESTONES, filter_sql, final_span, milestone_split
 from closeloop.stats.change_point import EDGE, change_point
+from closeloop.uneven import uneven
 from closeloop.words import day, share
 
 WATCHED: dict[str, triggers.Waiting] = {
@@ -25,6 +26,12 @@ WATCHED: dict[str, triggers.Waiting] = {
     "first attempt": "destination",
 }
 """What an alert waits for when the step that ends so grew."""
+
+SPOKEN: dict[Origin, str] = {
+    "carrier": "the carrier", "warehouse": "the warehouse", "workflow": "the workflow", "recipient": "the recipient",
+    "customs": "customs", "external": "something outside",
+}  # fmt: skip
+"""How origins sound in a sentence."""
 
 WORTH_CATCHING = 0.2
 """The share of missed promises that an alert must surely catch to be told."""
@@ -68,7 +75,7 @@ def review(con: duckdb.DuckDBPyConnection, cube: Cube, pattern: Pattern, today: 
     told = (*_evidence(con, metric, pattern, seen), _load(cube, pattern, origin), _nobody_named(stage, seen))
     return Cause(
         pattern=pattern.id, origin=origin, weight=round(weights[origin], 2), stage=stage, onset=began.day,
-        recent=pattern.weeks <= 8, sentence=_sentence(seen, origin, stage, began),
+        recent=pattern.weeks <= 8, sentence=_sentence(seen, weights, stage, began),
         evidence=tuple(e for e in told if e), stages=seen.stages,
         proposal=proposals.sentence(remedy) if remedy else proposals.undecided(seen.focus),
         onset_low=began.low, onset_high=began.high, coincidences=coincidences(con, seen.focus, began),
@@ -94,6 +101,8 @@ def _evidence(
         *comparisons.siblings(con, metric, pattern),
         *seen.part.evidence,
         *(comparisons.told(spread) for spread in seen.spreads),
+        *uneven(con, metric, seen.focus),
+        origins.elsewhere(metric, seen.stages),
         seen.promise and seen.promise.evidence,
         seen.named and seen.named.evidence,
         seen.mix.evidence,
@@ -171,10 +180,9 @@ def alerts_of(
         return None
 
 
-def _sentence(seen: _Looked, origin: Origin, stage: str, began: Window) -> str:
+def _sentence(seen: _Looked, weights: origins.Weights, stage: str, began: Window) -> str:
     step = next((s for s in seen.stages if s.name == stage), None)
-    who = "No origin stands out" if origin == "undecided" else f"The candidate is {_article(origin)}"
-    where = f"{who} for {seen.focus.slice.spoken}, {_since(began, seen.focus)}"
+    where = f"{_who(weights)} for {seen.focus.slice.spoken}, {_since(began, seen.focus)}"
     if step is None or step.excess <= 0:
         return f"{where}."
     hours = f"{where}: {stage} takes {step.since:.0f} hours instead of {step.before:.0f}"
@@ -192,5 +200,14 @@ def _since(began: Window, pattern: Pattern) -> str:
     return f"since about {day(began.day)} ({day(began.low)} to {day(began.high)}{later})"
 
 
-def _article(origin: Origin) -> str:
-    return f"the {origin}" if origin in ("carrier", "warehouse", "workflow", "recipient") else origin
+def _who(weights: origins.Weights) -> str:
+    """Name the origin, or the two of which it is one, as far as the evidence goes."""
+    origin = origins.decided(weights)
+    if origin != "undecided":
+        return f"The candidate is {SPOKEN[origin]}"
+    known: list[tuple[float, Origin]] = sorted(
+        (-weight, name) for name, weight in weights.items() if name != "undecided"
+    )[:2]
+    if -sum(weight for weight, _ in known) < origins.DECIDED:
+        return "No origin stands out"
+    return f"It is {' or '.join(SPOKEN[name] for _, name in known)}, which cannot be told apart,"

@@ -34,13 +34,17 @@ ALL: Key = (-1, "")
 
 @dataclass(frozen=True)
 class Level:
-    """Bad share (or cost ratio) of a group before the onset and since, the denominators, and the change's error."""
+    """Bad share (or cost ratio) of a group before the onset and since, the denominators, and the change's error.
+
+    `rows` are those of the thinner side.
+    """
 
     before: float
     since: float
     n_before: float
     n_since: float
     se: float
+    rows: int
 
     @property
     def change(self) -> float:
@@ -60,7 +64,7 @@ class Level:
     @property
     def tells(self) -> bool:
         """Whether there are rows enough on both sides of the onset."""
-        return min(self.n_before, self.n_since) >= FEW
+        return self.rows >= FEW
 
     def rose_with(self, change: float) -> bool | None:
         """Whether a neighbour rose as another change did; None where its interval holds both answers."""
@@ -102,7 +106,7 @@ def levels(
             FROM {metric.view} WHERE ({metric.rows}) AND ({within}) AND {metric.at}::DATE BETWEEN $start AND $end
         )
         SELECT {"".join(f"{name}, " for name in named)}{which} AS level, day, day >= $onset AS since,
-               coalesce(sum(bad), 0) AS bad, coalesce(sum(total), 0) AS total
+               coalesce(sum(bad), 0) AS bad, coalesce(sum(total), 0) AS total, count(*) AS n
         FROM told GROUP BY GROUPING SETS ({"".join(f"({name}, day), " for name in named)}(day)) ORDER BY ALL
         """,
         {**values, **final_span(pattern)},
@@ -118,7 +122,9 @@ def _level(days: pd.DataFrame, metric: Metric) -> Level:
     since = days["since"].to_numpy(dtype=np.bool_)
     bad, total = (days[name].to_numpy(dtype=np.float64) for name in ("bad", "total"))
     before, now = (_ratio(bad[part], total[part], metric.kind == "share") for part in (~since, since))
-    return Level(before[0], now[0], before[2], now[2], hypot(before[1], now[1]))
+    counts = days["n"].to_numpy(dtype=np.int_)
+    rows = int(min(counts[since].sum(), counts[~since].sum()))
+    return Level(before[0], now[0], before[2], now[2], hypot(before[1], now[1]), rows)
 
 
 def _ratio(bad: Floats, total: Floats, binomial: bool) -> tuple[float, float, float]:

@@ -11,6 +11,7 @@ import pandas as pd
 from closeloop.comparisons import Level, levels, moved
 from closeloop.cube import NESTED
 from closeloop.model import Evidence, Metric, Pattern, Slice
+from closeloop.slices import UNNAMED
 from closeloop.stages import filter_sql, final_span
 from closeloop.stats import localise_rates
 from closeloop.stats.localise import Changed, Search
@@ -86,6 +87,8 @@ def _leaves(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) ->
 def _part(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, found: Changed) -> Narrowed | None:
     """Hold the named segment against the rest of the slice: one must have hardly moved beside the other."""
     segment = _slice(found.where)
+    if UNNAMED & set(dict(segment.where).values()):
+        return None
     inside, rest = _sides(con, metric, pattern, segment)
     if inside is None or rest is None:
         return None
@@ -111,10 +114,11 @@ def _rivals(
     dims = tuple(dim for dim in metric.dims if dim not in fixed | NOT_A_PART | _said_by(fixed))
     singles = levels(con, metric, pattern, dims, condition).items() if dims else ()
     alike = {
-        Slice(((dims[i], value),)) for (i, value), level in singles if i >= 0 and _excess(level) > HALF * _excess(own)
-    }
+        Slice(((dims[i], value),)) for (i, value), level in singles
+        if i >= 0 and value not in UNNAMED and _excess(level) > HALF * _excess(own)
+    }  # fmt: skip
     for other in sorted(known | alike):
-        if other.contains(segment) or segment.contains(other):
+        if other.contains(segment) or segment.contains(other) or UNNAMED & set(dict(other.where).values()):
             continue
         inside, rest = _sides(con, metric, pattern, other)
         if inside is None or rest is None or rest.rose_with(inside.change) is not False:
@@ -178,7 +182,10 @@ def _same_rows(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern)
         {**values, "onset": pattern.onset, "end": final_span(pattern)["end"]},
     ).fetchall()
     return tuple(
-        Slice(((dim, str(value)),)) for row in rows for dim, value in zip(dims, row, strict=True) if value is not None
+        Slice(((dim, str(value)),))
+        for row in rows
+        for dim, value in zip(dims, row, strict=True)
+        if value is not None and value not in UNNAMED
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from closeloop.clues import Named
 from closeloop.comparisons import Spread
-from closeloop.model import Metric, Origin, Pattern, Stage
+from closeloop.model import Evidence, Metric, Origin, Pattern, Stage
 from closeloop.narrowing import Narrowed
 
 DECIDED = 0.55
@@ -69,6 +69,19 @@ def grown(metric: Metric, stages: Iterable[Stage]) -> dict[str, float]:
         if min(s.excess, s.since - s.before) > max(HOURS, PART * s.before) and (not steps or s.name.endswith(steps))
     }
     return {name: hours / sum(worse.values()) for name, hours in worse.items()}
+
+
+def elsewhere(metric: Metric, stages: tuple[Stage, ...]) -> Evidence | None:
+    """Say which steps took no longer, beside those that did: it was not made there."""
+    steps = grown(metric, stages)
+    calm = [
+        f"{s.name} ({s.before:.0f} h before, {s.since:.0f} since)"
+        for s in stages
+        if s.before > 0 and s.name not in steps and s.since - s.before <= max(HOURS, PART * s.before)
+    ]
+    if not steps or not calm:
+        return None
+    return Evidence(f"As long as before took {', '.join(calm)}: it does not come from there.", True)
 
 
 def weigh(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: Clues) -> Weights:
@@ -138,7 +151,7 @@ def _share(weights: dict[Origin, float]) -> Weights:
 def _of_step(step: str, dims: set[str], clues: Clues) -> Weights:
     if step.endswith("to ready"):
         return _share({"workflow": 0.8, "warehouse": 0.1})
-    if step.endswith("to label"):
+    if step.endswith("to label") or (step.endswith("to first scan") and not step.startswith(("label", "?"))):
         return _before_the_label(dims, clues)
     if step.endswith("to first scan"):
         return _before_the_scan(dims, clues)

@@ -13,6 +13,7 @@ from closeloop.cells import FIRST_MONDAY
 from closeloop.cube import Floats, Series
 from closeloop.leaves import Leaves, leaves_of
 from closeloop.model import Slice
+from closeloop.slices import UNNAMED
 from closeloop.stats import level_shift
 from closeloop.stats.level_shift import Rise, rise
 from closeloop.stats.recent_rise import past_misses, recent_rise, scale_of
@@ -58,9 +59,6 @@ MIN_COST_SHARE = 0.02
 
 MIN_COST_OF_ALL = 0.001
 """For money: the share of the whole merchant's cost that the excess must be."""
-
-UNNAMED = {"unknown", "none"}
-"""Values that name nothing one could act on."""
 
 
 class Learnt(NamedTuple):

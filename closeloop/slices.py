@@ -25,6 +25,9 @@ SPOKEN = {
 }
 """How a condition sounds in a sentence, in the order in which people say it."""
 
+UNNAMED = frozenset({"unknown", "none"})
+"""Values that name nothing one could act on."""
+
 NEXT = re.compile(rf" & (?=\s*(?:\w+\s*=|(?:{'|'.join(SPOKEN)})\b))")
 """What stands between two conditions: not the ` & ` of `category = Home & Garden`."""
 

@@ -14,7 +14,7 @@ ORDER = (
     "facts", "metrics", "glossary", "cells", "streamed", "cube", "cube_file", "leaves", "words", "scan", "patterns",
     "early", "mix", "feed_alarms", "gaps", "hotspots",
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
-    "triggers", "alerts", "coincidences", "comparisons", "narrowing", "clues", "mixes", "origins", "moves",
+    "triggers", "alerts", "coincidences", "comparisons", "narrowing", "uneven", "clues", "mixes", "origins", "moves",
     "proposals", "causes",
     "changes", "observed", "doubts", "impact", "review", "ledger", "findings", "summary", "provenance",
     "pictures", "charts", "explorer", "simulate", "loop",
