@@ -205,9 +205,8 @@ def _who(weights: origins.Weights) -> str:
     origin = origins.decided(weights)
     if origin != "undecided":
         return f"The candidate is {SPOKEN[origin]}"
-    known: list[tuple[float, Origin]] = sorted(
-        (-weight, name) for name, weight in weights.items() if name != "undecided"
-    )[:2]
-    if -sum(weight for weight, _ in known) < origins.DECIDED:
+    names: list[Origin] = [name for name in SPOKEN if name in weights]
+    known = sorted(names, key=lambda name: (-weights[name], name))[:2]
+    if sum(weights[name] for name in known) < origins.DECIDED:
         return "No origin stands out"
-    return f"It is {' or '.join(SPOKEN[name] for _, name in known)}, which cannot be told apart,"
+    return f"It is {' or '.join(SPOKEN[name] for name in known)}, which cannot be told apart,"
