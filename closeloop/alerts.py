@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -129,6 +130,16 @@ def compare(
 
     The facts must be built on `con`. Raises ValueError when no promise of the slice fell due in those days.
     """
-    tried = triggers.replay(con, triggers.sweep(Rule(waits_for, 24, scope=scope)), *span)
-    mine = replace(today, scope=scope) if today else None
+    return beside_today(con, triggers.sweep(Rule(waits_for, 24, scope=scope)), span, today)
+
+
+def beside_today(
+    con: duckdb.DuckDBPyConnection, rules: Sequence[Rule], span: tuple[date, date], today: Rule | None
+) -> Alerts:
+    """Replay rules of one scope on its promises of some days, and today's rule on the same.
+
+    The facts must be built on `con`. Raises ValueError when no promise of the scope fell due in those days.
+    """
+    tried = triggers.replay(con, rules, *span)
+    mine = replace(today, scope=rules[0].scope) if today else None
     return Alerts(tried, triggers.best(tried), triggers.replay(con, [mine], *span)[0] if mine else None)

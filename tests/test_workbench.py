@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from closeloop import metrics
+from closeloop import alerts, metrics
 from closeloop.loop import Loop
 from closeloop.model import Slice
 from closeloop.tables import PERSONAL_COLUMNS
@@ -105,9 +106,25 @@ def test_sides_to_compare_differ_in_one_dimension(loop: Workbench) -> None:
 
 
 def test_a_replayed_alert_catches_no_more_than_was_missed(loop: Workbench) -> None:
-    told = loop.replay("label", hours=(12, 24, 48)).frame
+    told = loop.replay("label", hours=(12, 24, 48)).frame.iloc[:3]
     assert (told["caught"] <= told["missed"]).all()
     assert told["caught"].is_monotonic_decreasing
+
+
+def test_a_sweep_has_the_alert_of_today_in_table_picture_and_words(loop: Workbench, tmp_path: Path) -> None:
+    found = loop.replay("first scan", "carrier = FedEx", hours=(12, 24, 48))
+    assert found.best is not None
+    assert found.today is not None
+    assert found.frame["advised"].tolist()[-1] == "today's alert"
+    assert "Today's alert (no carrier scan 48 hours after the label)" in found.says
+    assert found.today.missed == found.best.missed, "held against each other on the same promises"
+    drawn = found.chart()
+    assert "today" in str(drawn._repr_html_())
+    written = tmp_path / "alert.yml"
+    written.write_text(found.rule, encoding="utf-8")
+    again = alerts.read(written)
+    assert again is not None
+    assert (again.waits_for, again.hours) == (found.best.rule.waits_for, found.best.rule.hours)
 
 
 @pytest.mark.parametrize(("ask", "said"), [

@@ -96,19 +96,25 @@ def waiting(days: Sequence[Stock], label: str) -> Drawing:
     return _drawing(axes, ("Day", *names), rows)
 
 
-def alerts(replays: Sequence[Replay]) -> Drawing:
-    """Draw what each threshold catches against the false alarms that it makes."""
-    told = [(r.false_alarms_a_week, 100 * r.caught_share.value, f"{r.rule.hours:g} h") for r in replays]
+def alerts(replays: Sequence[Replay], today: Replay | None = None) -> Drawing:
+    """Draw what each threshold catches against the false alarms that it makes, and today's alert as a point."""
+    told = [_traded(r, f"{r.rule.hours:g} h") for r in replays]
+    now = [_traded(today, "today's alert")] if today else []
     with mpl.rc_context(STYLE):
         axes = axes_of(2.9)
         axes.plot([row[0] for row in told], [row[1] for row in told], color=BLUE, marker="o")
-        for false, caught, hours in told:
-            axes.annotate(hours, (false, caught), (5, 5), textcoords="offset points", fontsize=10.5)
+        axes.plot([row[0] for row in now], [row[1] for row in now], color=ORANGE, marker="D", linestyle="")
+        for false, caught, name in (*told, *now):
+            axes.annotate(name, (false, caught), (5, 5), textcoords="offset points", fontsize=10.5)
         axes.set(xlabel="false alarms a week", ylabel="caught, %")
         axes.set_ylim(bottom=0)
         axes.set_title("What each threshold catches")
-    rows = tuple((hours, words.number(caught, 0), words.number(false, 0)) for false, caught, hours in told)
+    rows = tuple((name, words.number(caught, 0), words.number(false, 0)) for false, caught, name in (*told, *now))
     return _drawing(axes, ("Threshold", "Caught, %", "False alarms a week"), rows)
+
+
+def _traded(one: Replay, name: str) -> tuple[float, float, str]:
+    return one.false_alarms_a_week, 100 * one.caught_share.value, name
 
 
 def _drawing(axes: Axes, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Drawing:
