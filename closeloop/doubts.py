@@ -14,8 +14,8 @@ from closeloop import crossed
 from closeloop.cube import Cube
 from closeloop.model import Change, Metric, Slice
 from closeloop.observed import TREATED, baseline_start, daily_sums, final_until, metric_of, pattern_start, settled
+from closeloop.percent import chance
 from closeloop.stats.panel import BeforeAfter, before_after
-from closeloop.stats.percent import chance
 from closeloop.words import change as percent
 from closeloop.words import day, plural
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from closeloop.metrics import METRICS
 from closeloop.model import Estimate, MetricKind, Pattern
-from closeloop.stats.percent import MINUS, SPACE, percent, signed
+from closeloop.percent import MINUS, SPACE, percent, signed
 
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
 """Signs that name one currency to their readers; any other is told by its code, such as `CAD 8.40`."""

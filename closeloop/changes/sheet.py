@@ -1,5 +1,7 @@
 """The log as an Excel workbook: texts only, so that nothing in it is ever run as a formula."""
 
+# ruff: noqa: PLC0415  (only who exchanges workbooks waits for openpyxl)
+
 from __future__ import annotations
 
 import zipfile
@@ -7,9 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-from openpyxl import Workbook, load_workbook
-from openpyxl.utils.exceptions import IllegalCharacterError, InvalidFileException
 
 from closeloop.changes.cells import Row, check_header, clean
 
@@ -21,6 +20,9 @@ def write_xlsx(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, s
 
     Raises ValueError when a text holds a character that Excel cannot keep.
     """
+    from openpyxl import Workbook
+    from openpyxl.utils.exceptions import IllegalCharacterError
+
     book = Workbook()
     sheet: Any = book.active
     sheet.title = SHEET
@@ -49,6 +51,9 @@ def read_xlsx(path: Path, known: Sequence[str], required: Sequence[str]) -> tupl
     Dates that Excel made of a text are read back as dates. Raises ValueError that names the file, and the row of a
     formula: only what was typed is taken in.
     """
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         book = load_workbook(path, read_only=False, data_only=False)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, OSError) as error:

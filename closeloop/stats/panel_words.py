@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from closeloop.stats.percent import chance, percent, signed, spread
+from closeloop.percent import chance, percent, signed, spread
 
 if TYPE_CHECKING:
     from closeloop.stats.panel import BeforeAfter

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
+from closeloop.percent import percent, signed
 from closeloop.stats.panel_answer import effect_of, shift_of
 from closeloop.stats.panel_blocks import Blocks, Columns, read_blocks
 from closeloop.stats.panel_levels import panel_of, telling
@@ -28,7 +29,6 @@ from closeloop.stats.panel_model import (
     noise_kinds,
     treated_unit,
 )
-from closeloop.stats.percent import percent, signed
 
 LONGEST = 12  # blocks after the change that a review may wait for
 NOTABLE = 0.02  # kinds of noise with less weight are left out of the plan
