@@ -12,6 +12,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from closeloop import triggers
 from closeloop.model import Estimate, Slice
+from closeloop.percent import interval, plus
 from closeloop.segments import Condition, Group, Segment, read_one
 from closeloop.triggers import Replay, Rule, Waiting
 from closeloop.words import number
@@ -57,7 +58,8 @@ class Alerts:
 
 def _beside(new: Replay, old: Replay, gain: Estimate) -> str:
     more = new.false_alarms_a_week - old.false_alarms_a_week
-    points = f"{100 * gain.value:+.0f} points [{100 * gain.low:+.0f}, {100 * gain.high:+.0f}]"
+    value, low, high = (plus(100 * end) for end in (gain.value, gain.low, gain.high))
+    points = f"{value} points ({interval(low, high)})"
     return (
         f"Today's alert ({old.rule}) caught {old.caught_share.value:.0%} of them in time with"
         f" {old.false_alarms_a_week:.0f} false alarms a week: {points} for {number(abs(more), 0)}"

@@ -82,8 +82,9 @@ def lab_(options: tuple[str, ...]) -> None:
 
 def main() -> None:
     """Run the command line; known errors are one plain message and a documented exit code."""
-    from closeloop.report import NotebookError
+    from closeloop.report import NotebookError, steady
 
+    steady.settle()
     try:
         cli(standalone_mode=True)
     except ValueError as error:

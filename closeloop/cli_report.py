@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Generator, Sequence
@@ -65,15 +66,15 @@ def weekly(**given: Any) -> None:
     """Make a week's report: four notebooks, page.html, mail.eml and findings.json."""
     if given["week"] and given["catch_up"]:
         raise click.UsageError("--week names one week and --catch-up makes those that are missing: give one of them")
-    # jsonschema would build a grammar of web addresses at each start: over a second's work, of no use to a notebook.
-    sys.modules.setdefault("rfc3987_syntax", cast("Any", None))
-    from closeloop.report import run, unattended
+    with _imported():
+        from closeloop.report import forked, run, unattended
 
     limit = given["timeout"] or run.NOTEBOOK_TIMEOUT_S
     reports = _root() / given["out"]
     request = run.Request(_folder(given["source"]), given["week"], absolute(given["data"]), reports, limit)
     policy = unattended.Policy(given["if_missing"], given["catch_up"] or 0, given["keep"] or 0)
-    done = _run(request, policy, _post(given["config"]) if given["send"] else None)
+    with forked.from_here():
+        done = _run(request, policy, _post(given["config"]) if given["send"] else None)
     for folder in done.reports:
         _print_bottom_line(folder)
     _finish(done.outcomes)
@@ -140,9 +141,12 @@ def _check_source(folder: Path, source: str) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def reproduce(folder: Path) -> None:
     """Make the report in FOLDER (such as reports/2026-W47) again elsewhere and compare every byte."""
-    from closeloop.report import reproduce as again
+    with _imported():
+        from closeloop.report import forked
+        from closeloop.report import reproduce as again
 
-    found = again.reproduce(folder.resolve(), Progress())
+    with forked.from_here():
+        found = again.reproduce(folder.resolve(), Progress())
     _print_comparison(found)
     if found.differences:
         sys.exit(DIFFERS)
@@ -155,6 +159,18 @@ def _print_comparison(found: Comparison) -> None:
         click.echo(f"because: {reason}")
     same = found.files - len(found.differences)
     click.echo(f"{same} of {found.files} files are the same, byte by byte")
+
+
+@contextmanager
+def _imported() -> Generator[None, None, None]:
+    """Import within this what is imported once for a whole run: no memory is searched for garbage meanwhile."""
+    # jsonschema would build a grammar of web addresses: over a second's work, of no use to a notebook.
+    sys.modules.setdefault("rfc3987_syntax", cast("Any", None))
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from typing import NamedTuple, get_args
 import duckdb
 
 from closeloop.model import Evidence, Metric, Origin, Pattern
+from closeloop.percent import interval, plus
 from closeloop.stages import filter_sql, final_span
-from closeloop.words import number, share
+from closeloop.words import share
 
 PROMISE_SHARE = 0.5
 """The part of the added late parcels that an unchanged promise must spare to be the candidate."""
@@ -98,7 +99,8 @@ def _judged(due: Due, numbers: list[float]) -> Promise:
     before, now, late_before, late, if_kept, n = numbers
     spared, risen = late - if_kept, late - late_before
     half = 1.96 * sqrt(max(0.0, if_kept * (1 - if_kept)) / max(n, 1))
-    would = f"{share(if_kept)} [{share(max(0.0, if_kept - half))}, {share(if_kept + half)}] of them"
+    ends = interval(share(max(0.0, if_kept - half)), share(if_kept + half))
+    would = f"{share(if_kept)} of them ({ends})"
     lengths = (
         f"{before:.1f} days before, {now:.1f} since; {share(late_before)} {due.late} before, {share(late)} since"
     )
@@ -164,12 +166,10 @@ def _risen(told: _Kind, part: float, counted: str) -> str:
     """Say which kind rose most, with the interval of its rise (independent rows) and its part of all rises."""
     kind, before, n_before, now, n_now = told
     half = 1.96 * sqrt(before / max(n_before, 1) + now / max(n_now, 1))
-    low, high = (
-        f"{'+' if end > 0 else ''}{number(100 * end, 1)}" for end in (now - before - half, now - before + half)
-    )
+    low, middle, high = (plus(100 * (now - before + end), 1) for end in (-half, 0.0, half))
     return (
         f"{share(part)} of the added {counted} are {kind if kind.isupper() else kind.replace('_', ' ')}: from"
-        f" {share(before)} to {share(now)} of all, {100 * (now - before):+.1f} points [{low}, {high}]."
+        f" {share(before)} to {share(now)} of all, {middle} points ({interval(low, high)})."
     )
 
 

@@ -12,8 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from closeloop.model import Evidence, Metric, Pattern, Slice
+from closeloop.percent import interval, plus
 from closeloop.stages import filter_sql, final_span
-from closeloop.words import number, share
+from closeloop.words import share
 
 Floats = NDArray[np.float64]
 Key = tuple[int, str]
@@ -201,6 +202,5 @@ def moved(metric: Metric, level: Level) -> str:
     """Say a level before and since, and its change with a 95 % interval, in points."""
     sign = -100.0 if metric.better == "higher" else 100.0
     low, middle, high = sorted(sign * end for end in (level.low, level.change, level.high))
-    ends = (f"{'+' if end > 0 else ''}{number(end, 1)}" for end in (middle, low, high))
-    told = "change {} points [{}, {}]".format(*ends)
+    told = f"change {plus(middle, 1)} points ({interval(plus(low, 1), plus(high, 1))})"
     return f"{_shown(metric, level.before)} before, {_shown(metric, level.since)} since; {told}"

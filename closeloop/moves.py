@@ -10,6 +10,7 @@ import pandas as pd
 
 from closeloop import rates
 from closeloop.model import Estimate, Pattern, Slice
+from closeloop.percent import interval, plus
 from closeloop.stages import filter_sql, span_of
 from closeloop.words import excess, share
 
@@ -62,7 +63,7 @@ class Move:
         if "on_time" not in self.option.measures:
             return ""
         late = self._weekly("on_time")
-        return f"{late.value:+,.0f} late parcels a week [{late.low:+,.0f}, {late.high:+,.0f}]"
+        return f"{plus(late.value)} late parcels a week ({interval(plus(late.low), plus(late.high))})"
 
     def said(self, whose: str) -> str:
         """Say what moves where."""

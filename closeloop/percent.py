@@ -1,4 +1,4 @@
-"""How percentages and p values read in sentences, wherever they are written."""
+"""How percentages, signed numbers and p values read in sentences, wherever they are written."""
 
 MINUS, SPACE = "\u2212", "\u00a0"
 
@@ -26,6 +26,26 @@ def signed(share: float, digits: int = 0) -> str:
 def spread(value: float, low: float, high: float) -> str:
     """A signed percentage with its interval."""
     return f"{signed(value)} ({signed(low)} to {signed(high)})"
+
+
+def plus(value: float, digits: int = 0) -> str:
+    """A number with its sign and thousands separated.
+
+    >>> plus(1240.4), plus(-24), plus(-0.04, 1)
+    ('+1,240', '−24', '0.0')
+    """
+    text = f"{abs(value):,.{digits}f}"
+    sign = ("+" if value > 0 else MINUS) if float(text.replace(",", "")) else ""
+    return f"{sign}{text}"
+
+
+def interval(low: str, high: str) -> str:
+    r"""The two ends of a 95 % interval in words.
+
+    >>> interval("−28", "−21")
+    '95\xa0% interval −28 to −21'
+    """
+    return f"95{SPACE}% interval {low} to {high}"
 
 
 def chance(p: float) -> str:

@@ -7,13 +7,16 @@ from datetime import date, datetime
 
 from closeloop.metrics import METRICS
 from closeloop.model import Estimate, MetricKind, Pattern
-from closeloop.percent import MINUS, SPACE, percent, signed
+from closeloop.percent import MINUS, SPACE, interval, percent, signed
 
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
 """Signs that name one currency to their readers; any other is told by its code, such as `CAD 8.40`."""
 
 _spoken = {"currency": "USD"}
 HOURS = "hours"
+MANY = 20
+"""From this amount on decimals are noise."""
+
 SMALL_TOTAL = 50
 """Below this many a week, one or two cases more or less change the picture."""
 
@@ -51,7 +54,7 @@ def number(value: float, digits: int | None = None) -> str:
     """A number with thousands separated; small ones keep one decimal, unless `digits` says otherwise."""
     if math.isnan(value):
         return "no data"
-    places = (0 if abs(value) >= 20 or value == round(value) else 1) if digits is None else digits
+    places = (0 if abs(value) >= MANY or value == round(value) else 1) if digits is None else digits
     text = f"{abs(value):,.{places}f}"
     return f"{MINUS}{text}" if value < 0 and float(text.replace(",", "")) else text
 
@@ -94,15 +97,13 @@ def added(value: float, unit: str) -> str:
     return f"{_sign(value)}{counted(value, unit)}"
 
 
-def between(low: str, high: str) -> str:
-    """The two ends of a 95 % interval in words."""
-    return f"95{SPACE}% interval {low} to {high}"
+between = interval
 
 
 def excess(estimate: Estimate, unit: str) -> str:
     """Excess with its interval: `+111 late parcels (95 % interval +80 to +142)`."""
-    ends = [f"{_sign(end)}{_bare(end, unit)}" for end in (estimate.low, estimate.high)]
-    return f"{added(estimate.value, unit)} ({between(*ends)})"
+    value, low, high = _alike(estimate, unit, signed_too=True)
+    return f"{value} {unit} ({between(low, high)})"
 
 
 def relative(estimate: Estimate) -> str:
@@ -112,8 +113,8 @@ def relative(estimate: Estimate) -> str:
 
 def avoided(estimate: Estimate, unit: str) -> str:
     """What a change spares, with its interval."""
-    ends = (_bare(estimate.low, unit), _bare(estimate.high, unit))
-    return f"{counted(estimate.value, unit)} ({between(*ends)})"
+    value, low, high = _alike(estimate, unit)
+    return f"{value} {unit} ({between(low, high)})"
 
 
 def chance(value: float) -> str:
@@ -169,7 +170,19 @@ def _money(value: float, places: int) -> str:
     return f"{MINUS}{sign}{text[1:]}" if text.startswith(MINUS) else f"{sign}{text}"
 
 
-def _bare(value: float, unit: str) -> str:
-    if KINDS.get(unit, "share") in ("share", "rate") or math.isnan(value):
-        return number(value)
-    return _money(value, 0 if abs(value) >= 20 else 2)
+def _alike(estimate: Estimate, unit: str, *, signed_too: bool = False) -> tuple[str, ...]:
+    """An amount and its ends, all with the decimals that the largest of them needs."""
+    amounts = (estimate.value, estimate.low, estimate.high)
+    known = [abs(v) for v in amounts if not math.isnan(v)]
+    whole = max(known, default=0.0) >= MANY or (not _is_money(unit) and all(v == round(v) for v in known))
+    return tuple(f"{_sign(v) if signed_too else ''}{_bare(v, unit, whole)}" for v in amounts)
+
+
+def _is_money(unit: str) -> bool:
+    return KINDS.get(unit, "share") not in ("share", "rate")
+
+
+def _bare(value: float, unit: str, whole: bool | None = None) -> str:
+    if not _is_money(unit) or math.isnan(value):
+        return number(value, None if whole is None else 0 if whole else 1)
+    return _money(value, 0 if (abs(value) >= MANY if whole is None else whole) else 2)

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "closeloop"
 ORDER = (
-    "slices", "segments", "model", "percent", "stats", "tables", "project", "sources", "weeks", "clocks", "engines",
+    "percent", "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "clocks", "engines",
     "facts", "metrics", "glossary", "cells", "streamed", "cube", "cube_file", "leaves", "words", "scan", "patterns",
     "early", "mix", "feed_alarms", "gaps", "hotspots",
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",

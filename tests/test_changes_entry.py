@@ -233,7 +233,9 @@ def test_a_pattern_drafts_what_it_settles() -> None:
     assert (cells["pattern"], cells["metric"], cells["since"]) == ("P0404", "slow_transit", "2026-10-26")
     assert cells["scope"] == "region = Mountain"
     assert (cells["comparison"], cells["placebo_metric"]) == ("region", "label_to_first_scan")
-    assert cells["expected_effect"] == "-45 late parcels a week [-58, -30], +$310 in shipping cost a week"
+    assert cells["expected_effect"] == (
+        "−45 late parcels a week (95\u00a0% interval −58 to −30), +$310 in shipping cost a week"
+    )
     assert changes.from_pattern(PATTERN, None)["notes"] == "2026-W47: Slow into Mountain."
 
 

@@ -40,7 +40,7 @@ def test_an_excess_comes_with_its_interval():
     text = words.excess(Estimate(41.2, 29.6, 52.9), "late parcels")
     assert plain(text) == "+41 late parcels (95 % interval +30 to +53)"
     money = words.excess(Estimate(-1012.0, -1384.0, 12.5), metrics.by_id("cost_index").unit)
-    assert plain(money) == "−$1,012 above the reference price (95 % interval −$1,384 to +$12.50)"
+    assert plain(money) == "−$1,012 above the reference price (95 % interval −$1,384 to +$12)"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from typing import NamedTuple
 
 from benchmarks import figures
 from closeloop import simulate
-from closeloop.report.run import NOTEBOOKS, STEADY
+from closeloop.report.run import NOTEBOOKS
+from closeloop.report.steady import STEADY
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCE, WEEK = "params/sources/demo", "2026-W47"

@@ -8,6 +8,7 @@ from typing import Literal
 
 from closeloop.model.change import ChangeKind
 from closeloop.model.estimate import Estimate
+from closeloop.percent import interval, plus
 from closeloop.slices import Slice
 
 Origin = Literal["carrier", "warehouse", "workflow", "recipient", "customs", "external", "undecided"]
@@ -75,7 +76,7 @@ class Remedy:
         if self.expected is None:
             return self.other_effects
         low, high = sorted((self.expected.low, self.expected.high))
-        told = f"{self.expected.value:+,.0f} {self.unit} a week [{low:+,.0f}, {high:+,.0f}]"
+        told = f"{plus(self.expected.value)} {self.unit} a week ({interval(plus(low), plus(high))})"
         return f"{told}, {self.other_effects}" if self.other_effects else told
 
 

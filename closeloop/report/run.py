@@ -25,24 +25,13 @@ from papermill.exceptions import PapermillExecutionError
 from closeloop import findings, project
 from closeloop.loop import open_week
 from closeloop.model import Findings
-from closeloop.report import NotebookError, archive, forked, mail, manifest, page, publish
+from closeloop.report import NotebookError, archive, engine, forked, mail, manifest, page, publish
+from closeloop.report.steady import surroundings
 
 NOTEBOOKS = ("1_surface_patterns", "2_explore_causes", "3_test_change", "4_weekly_report")
 
 STEPS = "steps"
 """Folder in a run's folder through which one notebook hands its records to the next."""
-
-STEADY = {
-    "PYTHONHASHSEED": "0",
-    "SOURCE_DATE_EPOCH": "0",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-}
-"""What makes two runs of the same notebook give the same bytes."""
-
-SECRET = ("CLOSELOOP_SMTP_USER", "CLOSELOOP_SMTP_PASSWORD")
-"""What no notebook may see, for a notebook keeps what it prints."""
 
 NOTEBOOK_TIMEOUT_S = 1800
 
@@ -61,13 +50,15 @@ class Request:
     """Seconds that each notebook may take."""
 
 
-def weekly(request: Request, say: Say) -> Path:
+def weekly(request: Request, say: Say, made_from: manifest.Manifest | None = None) -> Path:
     """Make one week's report and return its folder; on failure last week's report stays as it is.
 
+    `made_from` is what `origin` has said of the same request, if it was asked just before.
     Raises ValueError for bad input (before any kernel starts) and NotebookError for a failing cell.
     """
-    say("reading the data")
-    made_from = origin(request)
+    if made_from is None:
+        say("reading the data")
+        made_from = origin(request)
     week = made_from.week
     draft = request.reports / f".{week}.part"
     given = {"source": request.source, "week": week, "data": request.data, "out": str(draft / STEPS)}
@@ -75,7 +66,7 @@ def weekly(request: Request, say: Say) -> Path:
         check_parameters(stem, given)
     shutil.rmtree(draft, ignore_errors=True)
     (draft / STEPS).mkdir(parents=True)
-    with _surroundings(), forked.kernels(os.environ):
+    with surroundings(), forked.kernels(os.environ):
         for number, stem in enumerate(NOTEBOOKS, start=1):
             say(f"notebook {number} of {len(NOTEBOOKS)}: {stem}")
             execute(stem, draft / f"{stem}.ipynb", given, request.timeout_s)
@@ -140,10 +131,10 @@ def execute(stem: str, target: Path, given: Mapping[str, object], timeout_s: int
     """
     parameters = check_parameters(stem, given)
     try:
-        with _surroundings(), _kernel() as own:
+        with surroundings(), _kernel() as own:
             papermill.execute_notebook(
                 str(notebook(stem)), str(target), parameters=dict(parameters), kernel_name="python3",
-                cwd=str(project.root()), progress_bar=False, record_timing=False,
+                cwd=str(project.root()), progress_bar=False, record_timing=False, engine_name=engine.NAME,
                 timeout_func=_time_left(time.monotonic() + timeout_s), **own,
             )  # fmt: skip
     except PapermillExecutionError as error:
@@ -161,19 +152,6 @@ def execute(stem: str, target: Path, given: Mapping[str, object], timeout_s: int
 def _time_left(end: float) -> Callable[[object], int]:
     """Give each cell what the cells before it left of the notebook's time."""
     return lambda _cell: max(1, round(end - time.monotonic()))
-
-
-@contextmanager
-def _surroundings() -> Generator[None, None, None]:
-    """Set what makes runs equal and hide what is secret, for as long as a kernel runs."""
-    before = {name: os.environ.get(name) for name in (*STEADY, *SECRET)}
-    os.environ.update(STEADY)
-    for name in SECRET:
-        os.environ.pop(name, None)
-    try:
-        yield
-    finally:
-        _restore(before)
 
 
 def _last_cell(target: Path) -> str:
@@ -202,14 +180,6 @@ def _failure(stem: str, target: Path, said: str) -> str:
     shutil.copyfile(target, kept)
     names = [os.path.relpath(p, project.root()) for p in (notebook(stem), parameter_file(stem), kept)]
     return f"{names[0]}, {said}\n  parameters: {names[1]}\n  the notebook as it stopped: {names[2]}"
-
-
-def _restore(before: Mapping[str, str | None]) -> None:
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def _steady(path: Path) -> None:

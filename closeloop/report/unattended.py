@@ -113,7 +113,7 @@ def _make(request: run.Request, policy: Policy, journal: Journal) -> Path:
     if (policy.if_missing or policy.catch_up) and _is_there(folder, wanted, policy):
         journal(f"{wanted.week} is there already")
         return folder
-    made = run.weekly(replace(request, week=wanted.week), journal)
+    made = run.weekly(replace(request, week=wanted.week), journal, wanted)
     journal(f"published {made.name}")
     return made
 

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from closeloop.report import NotebookError, forked, run
+from closeloop.report.steady import surroundings
 
 pytestmark = pytest.mark.skipif(not forked.CAN_FORK, reason="forks kernels on Linux only")
 
@@ -41,7 +42,7 @@ def is_running(pid):
 def test_a_forked_kernel_finds_nothing_of_the_one_before(execute):
     look = "import builtins, os, sys; print(os.getpid(), os.getppid(), 'closeloop.loop' in sys.modules"
     look += ", hasattr(builtins, 'left'), 'LEFT' in os.environ, sys.flags.hash_randomization)\n"
-    with run._surroundings(), forked.kernels(os.environ):
+    with surroundings(), forked.kernels(os.environ):
         first = execute(look + "builtins.left = 1; os.environ['LEFT'] = '1'; os.chdir('/')").split()
         second = execute(look).split()
     assert first[0] != second[0], "two kernels are two processes"
@@ -53,7 +54,7 @@ def test_a_forked_kernel_finds_nothing_of_the_one_before(execute):
 
 
 def test_a_kernel_that_dies_takes_no_other_with_it(execute):
-    with run._surroundings(), forked.kernels(os.environ):
+    with surroundings(), forked.kernels(os.environ):
         with pytest.raises(NotebookError, match="the kernel died"):
             execute("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
         with pytest.raises(NotebookError, match="ZeroDivisionError"):
@@ -62,7 +63,7 @@ def test_a_kernel_that_dies_takes_no_other_with_it(execute):
 
 
 def test_no_kernel_outlives_the_run(execute, tmp_path):
-    with run._surroundings(), forked.kernels(os.environ):
+    with surroundings(), forked.kernels(os.environ):
         pid = execute("import subprocess, os; print(os.getpid())").strip()
     end = time.monotonic() + 20
     while is_running(pid) and time.monotonic() < end:
@@ -74,6 +75,6 @@ def test_no_kernel_outlives_a_run_that_is_killed_with_its_nursery(execute, tmp_p
     """A cell kills its kernel's parent, as a machine short of memory would, and then goes on for ever."""
     told = tmp_path / "pid"
     doom = f"import os, signal, time; open({str(told)!r}, 'w').write(str(os.getpid()))\n"
-    with run._surroundings(), forked.kernels(os.environ), pytest.raises(NotebookError):
+    with surroundings(), forked.kernels(os.environ), pytest.raises(NotebookError):
         execute(doom + "os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)")
     assert not is_running(told.read_text())

@@ -68,7 +68,7 @@ def maker(monkeypatch, report):
     """A run that costs nothing: it publishes a copy of the report, and notes which week it was asked for."""
     asked = []
 
-    def weekly(request, say):
+    def weekly(request, say, made_from=None):
         say("notebook 1 of 1: a copy")
         asked.append(request.week)
         draft = placed(report, request.reports, f".{request.week}.part")
@@ -289,7 +289,7 @@ def test_what_could_not_be_sent_is_sent_by_the_next_run(reports, maker, newest, 
     assert (maker, box.recipients) == ([WEEK], [ANN, BOB])
 
 
-def failing(_request, _say):
+def failing(_request, _say, _made_from=None):
     raise NotebookError("notebooks/2_explore_causes.ipynb, cell 7: ZeroDivisionError: division by zero")
 
 
