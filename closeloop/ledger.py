@@ -61,13 +61,15 @@ def build(
 ) -> Ledger:
     """Add up what the reviewed changes of a log spare; those too early to judge or not comparable add nothing.
 
+    What surely spares something comes before what cannot be told from nothing.
     A change that was closed as anything but improved counts until that day, as it does not stay.
     """
     today = cube.week + timedelta(days=6)
     counted = [v for v in verdicts if v.decision in REVIEWED and v.effect is not None]
     counted.sort(key=lambda v: (v.change.metric, v.change.shipped_on, v.change.id))
     groups = groupby(counted, key=lambda v: v.change.metric)
-    savings = tuple(_saving(con, cube, tuple(group), today) for _, group in groups)
+    summed = [_saving(con, cube, tuple(group), today) for _, group in groups]
+    savings = tuple(sorted(summed, key=lambda saving: saving.weekly.low <= 0))
     first = min((c.written_on for c in changes), default=today)
     weeks = min(52, max(1, (today - first).days // 7 + 1))
     closed = [v for v in verdicts if _improved(v) and v.change.shipped_on > today - timedelta(weeks=52)]

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from mjml import mjml2html
 
 from closeloop import words
-from closeloop.charts import Drawing, before_after, control_chart, png
+from closeloop.charts import Drawing, before_after, control_chart, png, saved, saved_alt
 from closeloop.findings import dumps
 from closeloop.model import Findings, Kpi, Pattern, Verdict
 from closeloop.report.sections import pattern_alt, verdict_alt
@@ -197,6 +197,7 @@ def _said(findings: Findings, identity: str, attached: bool) -> dict[str, object
         "ledger": [lines(sentence) for sentence in findings.ledger.sentences] if findings.ledger else [],
         "pattern_chart": _pattern_picture(findings, identity),
         "verdict_chart": _verdict_picture(findings, identity),
+        "ledger_chart": _ledger_picture(findings, identity),
         "closing": _closing(findings, attached),
     }
 
@@ -253,6 +254,12 @@ def _verdict_picture(findings: Findings, identity: str) -> Picture | None:
     return _picture(before_after(verdict), f"verdict.{identity}", verdict_alt(verdict))
 
 
+def _ledger_picture(findings: Findings, identity: str) -> Picture | None:
+    savings = findings.ledger.savings if findings.ledger else ()
+    drawn = next((saving for saving in savings if saving.history), None)
+    return _picture(saved(drawn), f"ledger.{identity}", saved_alt(drawn)) if drawn else None
+
+
 def _picture(drawing: Drawing, cid: str, alt: str) -> Picture:
     width, height = drawing.figure.get_size_inches()
     return Picture(
@@ -285,7 +292,7 @@ def _html(said: dict[str, object]) -> str:
 def _add_pictures(message: EmailMessage, said: dict[str, object]) -> None:
     html = message.get_body(("html",))
     assert isinstance(html, EmailMessage)
-    for picture in (said["pattern_chart"], said["verdict_chart"]):
+    for picture in (said[name] for name in ("pattern_chart", "verdict_chart", "ledger_chart")):
         if isinstance(picture, Picture):
             name = picture.cid.split(".")[0] + ".png"
             html.add_related(picture.png, "image", "png", cid=f"<{picture.cid}>", filename=name, disposition="inline")

@@ -139,5 +139,5 @@ def test_a_mail_fits_a_phone_and_shows_its_pictures(opened):
     assert [heard for heard in tab.heard if not heard.startswith("data:")] == []
     assert all(tab.evaluate(NAMES))
     shapes = tab.evaluate("[...document.images].map(e => [e.naturalWidth / e.naturalHeight, e.width / e.height])")
-    assert len(shapes) == 2
+    assert len(shapes) == 3
     assert all(abs(natural / drawn - 1) < 0.02 for natural, drawn in shapes)

@@ -1,7 +1,7 @@
 import html as html_text
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
@@ -147,6 +147,20 @@ def test_a_cause_tells_since_when_what_else_changed_and_what_would_have_seen_it_
     ):
         assert part in text
     assert text.count("Seen first by") == 1
+
+
+def test_each_pattern_and_verdict_has_its_command_and_its_notebook():
+    many = replace(SAMPLE, patterns=tuple(replace(SAMPLE.patterns[0], id=f"P{n:04X}") for n in range(12)))
+    old = replace(portal_verdict.change, decided_on=SAMPLE.week - timedelta(weeks=30), verdict="improved")
+    html = section("patterns", many).html
+    told = section("changes", replace(SAMPLE, verdicts=(replace(portal_verdict, change=old), *SAMPLE.verdicts))).html
+    for one in (*many.patterns, *SAMPLE.resolved):
+        assert f"closeloop explore 2026-W47/{one.id}</code>" in html
+        assert f'id="{one.id}"' in html
+    for verdict in SAMPLE.verdicts:
+        assert f"closeloop explore 2026-W47/{verdict.change.id}</code>" in told
+    for name, text in (("2_explore_causes", html.partition("Also seen (4)")[2]), ("3_test_change", told)):
+        assert f'href="{name}.ipynb"' in text
 
 
 def test_closed_loops_are_listed_newest_first_with_what_the_log_says():
