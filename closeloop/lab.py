@@ -59,6 +59,7 @@ def open_lab(path: Path, options: Sequence[str] = ()) -> None:
         webbrowser.open(f"{url}{where}?token={token}")
         return
     os.chdir(root)
+    os.environ[project.HOME] = str(root)  # jupyter-scheduler runs notebooks in a folder of its own
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", CLEAN, f"--LabApp.default_url=/{where}", *options])
 
 

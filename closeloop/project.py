@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
@@ -11,10 +12,15 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 
 
+HOME = "CLOSELOOP_HOME"
+"""Names the checkout to what runs elsewhere, such as a notebook that a scheduler copies into a folder of its own."""
+
+
 def root() -> Path:
-    """Return the nearest folder upwards that has `params/` and `notebooks/`, else the current one."""
+    """Return the nearest folder upwards with `params/` and `notebooks/`, else CLOSELOOP_HOME, else this folder."""
     here = Path.cwd()
-    for folder in (here, *here.parents):
+    named = [Path(os.environ[HOME]).resolve()] if os.environ.get(HOME) else []
+    for folder in (here, *here.parents, *named):
         if (folder / "params").is_dir() and (folder / "notebooks").is_dir():
             return folder
     return here

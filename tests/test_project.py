@@ -6,6 +6,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 from closeloop import project, words
@@ -62,6 +63,19 @@ def test_readme_names_only_commands_and_files_that_exist() -> None:
         assert (ROOT / link).exists(), link
     for target in re.findall(r"`make (\w+)`", readme):
         assert f"\n{target}:" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_checkout_is_found_from_inside_it_or_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, own = tmp_path / "home", tmp_path / "elsewhere"
+    for folder in (home / "params", home / "notebooks" / "mine", own):
+        folder.mkdir(parents=True)
+    monkeypatch.setenv(project.HOME, str(home))
+    monkeypatch.chdir(own)
+    assert project.root() == home
+    monkeypatch.setenv(project.HOME, str(own))
+    assert project.root() == own
+    monkeypatch.chdir(home / "notebooks" / "mine")
+    assert project.root() == home
 
 
 def test_only_what_was_used_last_stays_in_the_cache(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def mailed():
 def test_the_parts_nest_as_mail_programs_expect(mailed):
     assert [part.get_content_type() for part in mailed.walk()] == [
         "multipart/mixed", "multipart/alternative", "text/plain", "multipart/related", "text/html",
-        "image/png", "image/png", "text/html",
+        "image/png", "image/png", "image/png", "text/html",
     ]  # fmt: skip
 
 
