@@ -10,6 +10,7 @@ import pytest
 
 from closeloop import metrics, project, segments
 from closeloop.explorer import page, screen, state, view
+from closeloop.explorer.lasting import TimeView
 from closeloop.explorer.screen import Screen, press
 from closeloop.explorer.widget import Explorer
 from closeloop.loop import Loop
@@ -53,6 +54,26 @@ def test_a_view_has_the_numbers_of_the_rows_themselves(demo: Loop, transit: Scre
         assert (part.now, part.before) == (pytest.approx(mine.mean()), pytest.approx(earlier.mean()))
         assert part.excess == pytest.approx((mine.sum() - earlier.mean() * len(mine)) / 3)
         assert part.size == pytest.approx(len(mine) / 3)
+
+
+def test_a_time_is_told_in_quantiles_of_the_rows_themselves(demo: Loop, transit: Screen) -> None:
+    found = press(transit, {"do": "metric", "value": "transit_time_d"})
+    assert found.fault == ""
+    assert isinstance(found.view, TimeView)
+    west = next(one for one in found.view.parts if one.group == "West South Central")
+    ages = demo.con.execute(
+        "SELECT epoch(attempt_at - handed_over_at) / 86400 AS days FROM parcel_facts WHERE service = 'FedEx Ground'"
+        " AND region = 'West South Central' AND handed_over_at IS NOT NULL"
+    ).df()["days"]
+    assert west.n == len(ages)
+    assert west.quantiles[0.5].value == pytest.approx(ages.fillna(99).quantile(0.5), abs=0.3)
+    assert found.view.parts[0].quantiles[0.9].value == max(one.quantiles[0.9].value for one in found.view.parts)
+    html = page.explorer(found)
+    assert "nine in ten within" in html
+    assert 'data-value="West South Central"' in html
+    assert 'loop.measure("transit_time_d", "service = FedEx Ground", by="region")' in found.code
+    assert press(found, {"do": "metric", "value": "slow_transit"}).view == transit.view
+    assert "Transit time is a time" in press(found, {"do": "panel", "value": "why"}).fault
 
 
 def test_the_planted_region_stands_first(transit: Screen) -> None:

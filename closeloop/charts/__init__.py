@@ -1,5 +1,6 @@
 """Charts: one function for each, from a record to a drawing that page, mail and notebook can show."""
 
+from closeloop.charts.lasting import lasting
 from closeloop.charts.ranked import ranking
 from closeloop.charts.saved import saved, saved_alt
 from closeloop.charts.steps import milestone_split
@@ -11,6 +12,7 @@ __all__ = [
     "Shown",
     "before_after",
     "control_chart",
+    "lasting",
     "milestone_split",
     "png",
     "ranking",

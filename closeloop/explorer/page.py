@@ -14,6 +14,7 @@ from closeloop import metrics, words
 from closeloop.changes import asked
 from closeloop.charts import milestone_split
 from closeloop.explorer import form as forms
+from closeloop.explorer import lasting
 from closeloop.explorer.desk import Desk
 from closeloop.explorer.screen import Screen
 from closeloop.explorer.view import View
@@ -56,15 +57,21 @@ def _drawn(name: str, **given: object) -> str:
 def _groups(screen: Screen) -> list[tuple[str, list[tuple[str, str]]]]:
     """Group the metrics to choose from: those of every week, those to ask for, and not those the data lacks."""
     lacking = dict(screen.opened.cube.missing)
-    groups = (("Every week", metrics.WEEKLY), ("On request", metrics.ON_REQUEST))
+    groups = (
+        ("Every week", metrics.WEEKLY),
+        ("On request", metrics.ON_REQUEST),
+        ("How long it takes", metrics.TIMES),
+    )
     return [(name, [(m.id, m.label) for m in found if m.id not in lacking]) for name, found in groups]
 
 
 @lru_cache(maxsize=8)  # opening a panel does not draw again
-def _charted(view: View) -> tuple[Shown, list[Strip]]:
+def _charted(view: View | lasting.TimeView) -> tuple[Shown, list[Strip]]:
     """Draw a view's chart, and say where each week stands in it."""
     drawing = view.chart
     picture = shown(drawing, f"{view.metric.label} of {view.state.where.spoken}, by week: {view.sentence}")
+    if isinstance(view, lasting.TimeView):
+        return picture, []
     axes = drawing.figure.axes[0]
     box, (first, last) = axes.get_position(), axes.get_xlim()
     day = 100 * box.width / (last - first)
@@ -77,7 +84,7 @@ def _charted(view: View) -> tuple[Shown, list[Strip]]:
 
 
 @lru_cache(maxsize=8)
-def _stage_chart(view: View) -> Shown | None:
+def _stage_chart(view: View | lasting.TimeView) -> Shown | None:
     if not view.stages:
         return None
     most = max(view.stages, key=lambda stage: stage.excess)
@@ -107,7 +114,8 @@ def _templates() -> Environment:
     made.filters.update(filters)
     names: dict[str, Any] = {
         "charted": _charted, "stage_chart": _stage_chart, "most_parts": MOST_PARTS, "choices": forms.CHOICES,
-        "days": forms.DAYS, "long": forms.LONG, "asked": asked.FIELDS | asked.OUTCOME,
+        "shares": lasting.SHARES, "span": lasting.span, "days": forms.DAYS,
+        "long": forms.LONG, "asked": asked.FIELDS | asked.OUTCOME,
     }  # fmt: skip
     made.globals.update(names)
     return made

@@ -10,6 +10,7 @@ from typing import Literal
 from closeloop import metrics, project, segments
 from closeloop.cube import Cube
 from closeloop.explorer import form as forms
+from closeloop.explorer import lasting
 from closeloop.explorer.form import Form
 from closeloop.explorer.opened import Opened
 from closeloop.explorer.state import State, as_pattern, code, of_change, of_pattern, quoted, save_filter
@@ -28,7 +29,7 @@ class Screen:
 
     opened: Opened
     cube: Cube
-    view: View
+    view: View | lasting.TimeView
     dims: tuple[str, ...]
     panel: Panel = ""
     said: str = ""
@@ -54,7 +55,8 @@ class Screen:
     @property
     def weeks(self) -> tuple[str, ...]:
         """The weeks that a period can begin and end with."""
-        return tuple(week.isoformat() for week in self.cube.of(self.state.metric).weeks)
+        known = self.cube.series[0] if self.state.timed else self.cube.of(self.state.metric)
+        return tuple(week.isoformat() for week in known.weeks)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -73,6 +75,10 @@ def begin(opened: Opened, what: str = "") -> Screen:
     if change := next((one for one in opened.changes if one.id == what), None):
         return showing(opened, opened.cube, of_change(change, opened.week))
     known = {series.metric.id for series in opened.cube.series}
+    if any(what == one.id for one in metrics.TIMES):
+        return showing(
+            opened, opened.cube, replace(latest(opened.cube, opened.cube.series[0].metric.id), metric=what)
+        )
     if what and what not in known | {metric.id for metric in metrics.METRICS}:
         raise ValueError(f"{what!r} is neither a pattern of {iso(opened.week)} ({', '.join(found) or 'none'}),"
                          f" nor a change, nor a metric ({', '.join(sorted(known))})")  # fmt: skip
@@ -83,6 +89,8 @@ def begin(opened: Opened, what: str = "") -> Screen:
 
 def showing(opened: Opened, cube: Cube, state: State, dims: tuple[str, ...] = ()) -> Screen:
     """Measure a view and say what can be chosen beside it, by the dimensions of its metric if they are known."""
+    if state.timed:
+        return Screen(opened, cube, lasting.measure(opened, state), dims or dims_of(opened, state))
     whole = holding(opened, cube, state.declared)
     return Screen(opened, whole, measure(opened, whole, state), dims or dims_of(opened, state))
 
@@ -112,19 +120,21 @@ def call_of(opened: Opened) -> str:
 def _turn(screen: Screen, state: State, said: str = "") -> Screen:
     if state == screen.state:
         return screen
-    same = state.declared.view == screen.view.metric.view
+    same = state.table == screen.state.table
     return replace(showing(screen.opened, screen.cube, state, screen.dims if same else ()), said=said)
 
 
 def _metric(screen: Screen, pressed: Pressed) -> Screen:
-    metric = metrics.by_id(pressed["value"])
-    asked = replace(screen.state, metric=metric.id)
-    cube = holding(screen.opened, screen.cube, metric)
+    asked = replace(screen.state, metric=pressed["value"])
+    metric = asked.timed or asked.declared
     known = asked.sliceable(dims_of(screen.opened, asked))
+    lost = [dim for dim in screen.state.where.dims if dim not in known.where.dims]
+    said = f"Left out: {', '.join(lost)}, by which {metric.label} cannot be sliced." if lost else ""
+    if asked.timed:
+        return _turn(screen, known, said)
+    cube = holding(screen.opened, screen.cube, asked.declared)
     weeks = cube.of(metric.id).weeks
     fits = replace(known, start=max(known.start, weeks[0]), end=min(known.end, weeks[-1]))
-    lost = [dim for dim in screen.state.where.dims if dim not in fits.where.dims]
-    said = f"Left out: {', '.join(lost)}, by which {metric.label} cannot be sliced." if lost else ""
     return _turn(replace(screen, cube=cube), fits, said)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from closeloop import metrics, segments
-from closeloop.model import Change, Estimate, Metric, Pattern, Slice
+from closeloop.model import Change, Estimate, Metric, Pattern, Slice, TimeMetric
 
 DAYS = timedelta(days=7)
 
@@ -46,8 +46,20 @@ class State:
 
     @property
     def declared(self) -> Metric:
-        """The metric itself."""
+        """The metric itself. Raises ValueError for a time, which has no cases of its own."""
+        if self.timed:
+            raise ValueError(f"{self.timed.label} is a time: choose a metric that counts cases, such as slow_transit")
         return metrics.by_id(self.metric)
+
+    @property
+    def timed(self) -> TimeMetric | None:
+        """The time that is looked at, if it is one."""
+        return next((one for one in metrics.TIMES if one.id == self.metric), None)
+
+    @property
+    def table(self) -> str:
+        """The fact table of what is looked at."""
+        return self.timed.view if self.timed else self.declared.view
 
     @property
     def weeks(self) -> int:
@@ -75,6 +87,8 @@ def of_change(change: Change, last: date) -> State:
 def call(state: State) -> str:
     """Write a view as the call that shows it: texts are quoted, so that no value from data can become code."""
     given = [quoted(state.metric), quoted(str(state.where))] + ([f"by={quoted(state.by)}"] if state.by else [])
+    if state.timed:
+        return f"loop.measure({', '.join(given)})"
     return f"loop.view({', '.join(given)}, start={quoted(str(state.start))}, end={quoted(str(state.end))})"
 
 

@@ -116,7 +116,7 @@ def latest(cube: Cube, metric: str, weeks: int = 4) -> State:
 
 def dims_of(opened: Opened, state: State) -> tuple[str, ...]:
     """Return the dimensions by which the metric of a view can be sliced, those with one value only left out."""
-    view = state.declared.view
+    view = state.table
     dims = crossed.dimensions(opened.con, view)
     counts = ", ".join(f"count(DISTINCT {dim})" for dim in dims)
     [row] = opened.con.execute(f"SELECT {counts} FROM {view}").fetchall()

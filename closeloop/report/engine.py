@@ -13,11 +13,11 @@ class SavedOnce(NBClientEngine):
     """Runs a notebook; whether it ends well or not, papermill writes it when this returns."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *args: Any, **kwargs: Any) -> Any:
         """Run all cells, and keep from saving meanwhile."""
         target, nb_man.output_path = nb_man.output_path, None
         try:
-            return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+            return super().execute_managed_notebook(nb_man, kernel_name, *args, **kwargs)
         finally:
             nb_man.output_path = target
 

@@ -1,4 +1,4 @@
-"""Charts of answers: parts side by side, times, what waits, and what an alert would have done."""
+"""Charts of answers: parts side by side, what waits, and what an alert would have done."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, DateFormatter
 
 from closeloop import words
 from closeloop.charts.drawing import ACROSS, BLUE, INK, ORANGE, SOFT, STYLE, axes_of, figure_of
+from closeloop.charts.lasting import by_day
 from closeloop.model import Metric
 from closeloop.pictures import Drawing
 from closeloop.stocks import Stock
-from closeloop.times import Duration
 from closeloop.triggers import Replay
 
 MOST_BARS = 12
@@ -40,46 +39,6 @@ def split(frame: pd.DataFrame, by: str, metric: Metric) -> Drawing:
     return _drawing(axes, (by, "Now", "Before"), rows)
 
 
-def times(durations: Sequence[Duration], by: str, label: str, unit: str) -> Drawing:
-    """Draw how long half and nine in ten take, group by group."""
-    frame = pd.DataFrame(
-        [(d.group, d.quantiles[0.5].value, d.quantiles[0.9].value) for d in durations],
-        columns=["group", "half", "most"],
-    )
-    finite = frame.replace(float("inf"), float("nan"))
-    with mpl.rc_context(STYLE if by == "week" else ACROSS):
-        axes = axes_of(2.9 if by == "week" else 0.9 + 0.34 * len(frame))
-        (_lines if by == "week" else _ranges)(axes, finite)
-        axes.set_title(words.shortened(f"{label}, {unit}", 48))
-        axes.legend(loc="best")
-    rows = tuple((d.group, *(words.number(d.quantiles[q].value, 1) for q in (0.5, 0.9))) for d in durations)
-    return _drawing(axes, ("Group", "Half within", "9 in 10 within"), rows)
-
-
-def _lines(axes: Axes, frame: pd.DataFrame) -> None:
-    weeks = pd.to_datetime(frame["group"])
-    axes.plot(weeks, frame["half"], color=BLUE, marker="o", ms=3, label="half within")
-    axes.plot(weeks, frame["most"], color=ORANGE, marker="o", ms=3, label="9 in 10 within")
-    axes.set_ylim(bottom=0)
-    _days(axes)
-
-
-def _days(axes: Axes) -> None:
-    locator = AutoDateLocator(minticks=3, maxticks=6)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
-
-
-def _ranges(axes: Axes, frame: pd.DataFrame) -> None:
-    rows = range(len(frame))
-    axes.hlines(rows, frame["half"], frame["most"], color=SOFT, lw=4)
-    axes.plot(frame["half"], rows, "o", color=BLUE, label="half within")
-    axes.plot(frame["most"], rows, "D", color=ORANGE, label="9 in 10 within")
-    axes.set_yticks(rows, list(frame["group"]))
-    axes.invert_yaxis()
-    axes.set_xlim(left=0)
-
-
 def waiting(days: Sequence[Stock], label: str) -> Drawing:
     """Draw what waits at the end of each day, by how long it has waited."""
     parts = [[d.old for d in days], [d.middle for d in days], [d.young for d in days]]
@@ -90,7 +49,7 @@ def waiting(days: Sequence[Stock], label: str) -> Drawing:
             np.array([d.day for d in days], dtype="datetime64[D]"), *parts, colors=[ORANGE, BLUE, SOFT], labels=names
         )
         axes.set_title(words.shortened(f"{label}: waiting at the end of the day", 48))
-        _days(axes)
+        by_day(axes)
         axes.legend(loc="upper left")
     rows = tuple((words.day(d.day), *(words.number(n) for n in (d.old, d.middle, d.young))) for d in days)
     return _drawing(axes, ("Day", *names), rows)

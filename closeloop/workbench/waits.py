@@ -9,7 +9,7 @@ from datetime import date
 import pandas as pd
 
 from closeloop import stocks, times, words
-from closeloop.charts import Shown, shown
+from closeloop.charts import Shown, lasting, shown
 from closeloop.loop import Loop
 from closeloop.model import StockMetric, TimeMetric
 from closeloop.workbench import names, pictures
@@ -30,7 +30,7 @@ class Durations(Answer):
 
     def chart(self) -> Shown:
         """Draw how long half and nine in ten take."""
-        return shown(pictures.times(self.durations, self.by, self.metric.label, self.metric.unit), self.says)
+        return shown(lasting(self.durations, self.by, self.metric.label, self.metric.unit), self.says)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
