@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -18,13 +17,12 @@ from urllib.parse import quote
 from mjml import mjml2html
 
 from closeloop import words
-from closeloop.charts import Drawing, before_after, control_chart, png, saved, saved_alt
 from closeloop.findings import dumps
 from closeloop.model import Findings, Kpi, Pattern, Verdict
-from closeloop.report.sections import pattern_alt, verdict_alt
+from closeloop.report import mail_pictures as pictures
 from closeloop.report.wording import DECISIONS, NOTHING, STATES, environment, lines, own_week
 
-MOST_PATTERNS, MOST_KPIS, CHART_WIDTH = 5, 3, 560
+MOST_PATTERNS, MOST_KPIS = 5, 3
 MOST_VERDICTS = 3
 MOST_HTML_BYTES = 60_000
 """Gmail cuts messages off at about 102 KB of HTML; this leaves room for what relays add."""
@@ -46,17 +44,6 @@ class Wire(EmailPolicy):
 
 
 WIRE = Wire(linesep="\r\n")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A chart in the mail: how the HTML names it, what it says, and its size in CSS pixels."""
-
-    cid: str
-    alt: str
-    width: int
-    height: int
-    png: bytes
 
 
 def compose(findings: Findings, sender: str, recipients: Sequence[str], page: bytes | None) -> EmailMessage:
@@ -195,9 +182,7 @@ def _said(findings: Findings, identity: str, attached: bool) -> dict[str, object
         "resolved": [_pattern(pattern) for pattern in findings.resolved[:MOST_PATTERNS]],
         "verdicts": [_verdict(verdict) for verdict in findings.verdicts[:MOST_VERDICTS]],
         "ledger": [lines(sentence) for sentence in findings.ledger.sentences] if findings.ledger else [],
-        "pattern_chart": _pattern_picture(findings, identity),
-        "verdict_chart": _verdict_picture(findings, identity),
-        "ledger_chart": _ledger_picture(findings, identity),
+        **pictures.of(findings, identity),
         "closing": _closing(findings, attached),
     }
 
@@ -239,38 +224,6 @@ def _closing(findings: Findings, attached: bool) -> str:
     return f"{where}Made by closeloop from {source}."
 
 
-def _pattern_picture(findings: Findings, identity: str) -> Picture | None:
-    pattern = next(iter(findings.patterns), None)
-    if pattern is None or not pattern.history:
-        return None
-    chart = control_chart(pattern.history, words.label(pattern.metric), pattern.unit, pattern.onset)
-    return _picture(chart, f"pattern.{identity}", pattern_alt(pattern))
-
-
-def _verdict_picture(findings: Findings, identity: str) -> Picture | None:
-    verdict = next(iter(findings.verdicts), None)
-    if verdict is None or not verdict.history:
-        return None
-    return _picture(before_after(verdict), f"verdict.{identity}", verdict_alt(verdict))
-
-
-def _ledger_picture(findings: Findings, identity: str) -> Picture | None:
-    savings = findings.ledger.savings if findings.ledger else ()
-    drawn = next((saving for saving in savings if saving.history), None)
-    return _picture(saved(drawn), f"ledger.{identity}", saved_alt(drawn)) if drawn else None
-
-
-def _picture(drawing: Drawing, cid: str, alt: str) -> Picture:
-    width, height = drawing.figure.get_size_inches()
-    return Picture(
-        f"{cid}@closeloop",
-        lines(alt),
-        CHART_WIDTH,
-        round(CHART_WIDTH * height / width),
-        png(drawing, CHART_WIDTH),
-    )
-
-
 def _text(said: dict[str, object]) -> str:
     return environment(escaped=False).get_template("mail.txt.j2").render(said)
 
@@ -292,8 +245,8 @@ def _html(said: dict[str, object]) -> str:
 def _add_pictures(message: EmailMessage, said: dict[str, object]) -> None:
     html = message.get_body(("html",))
     assert isinstance(html, EmailMessage)
-    for picture in (said[name] for name in ("pattern_chart", "verdict_chart", "ledger_chart")):
-        if isinstance(picture, Picture):
+    for picture in (said[name] for name in pictures.NAMES):
+        if isinstance(picture, pictures.Picture):
             name = picture.cid.split(".")[0] + ".png"
             html.add_related(picture.png, "image", "png", cid=f"<{picture.cid}>", filename=name, disposition="inline")
 
