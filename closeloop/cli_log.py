@@ -78,11 +78,17 @@ def due(source: str, week: str) -> None:
 @click.option("--id", "name", default="", help="Its id; the next free one, such as C4, if left out.")
 @_columns(asked.FIELDS)
 @click.option("--from-pattern", default="", metavar="WEEK/PATTERN", help="Draft it from a finding: 2026-W47/P0404.")
-@click.option("--hoped-effect", default=-0.2, show_default=True, help="Relative effect that the review should find.")
+@click.option(
+    "--hoped-effect",
+    type=float,
+    help="Fall that the review should find, as -0.3; half the pattern's rise, else -0.2.",
+)
 @FORCE
 @SOURCE
 @DATA
-def add(name: str, from_pattern: str, hoped_effect: float, force: bool, source: str, data: str, **given: str) -> None:
+def add(
+    name: str, from_pattern: str, hoped_effect: float | None, force: bool, source: str, data: str, **given: str
+) -> None:
     """Log one change before it ships, and propose when to review it."""
     path, cells = _path(source), {**_given(given), "id": name}
     if from_pattern:
@@ -212,7 +218,7 @@ def _from_pattern(name: str, source: str, data: str) -> dict[str, str]:
     return changes.from_pattern(found[wanted], cause)
 
 
-def _proposed(change: Change, hoped: float, source: str, data: str) -> str:
+def _proposed(change: Change, hoped: float | None, source: str, data: str) -> str:
     """Work out a review date from the newest data, say why, and return it."""
     from closeloop import review
 

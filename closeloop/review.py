@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from math import ceil, expm1
 
 import duckdb
+import pandas as pd
 
 from closeloop import metrics, observed
 from closeloop.cube import Cube
@@ -19,13 +20,18 @@ from closeloop.words import SPACE, day, number, plural
 TIME_IDS = frozenset(time.id for time in metrics.TIMES)
 
 HOPED = -0.2
-"""The relative effect that a review should find, unless somebody hopes for another."""
+"""The relative effect that a review should find, where no pattern says how much there is to win."""
+
+HALF = 0.5
+"""The part of a pattern's rise that a change should take away: some of the rise may be the luck of its choice."""
 
 POWER = 0.8
 FEWEST_WEEKS = 2
 """A review sooner than this would judge the first days of a habit."""
 
 MOST_OFFERS = 3
+MOST_HOPED, LEAST_HOPED = -0.95, -0.01
+"""No reduction is larger, and none that is smaller shows in any number of weeks."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +59,17 @@ class Proposal:
     offers: tuple[Offer, ...] = ()
 
 
-def propose(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: float = HOPED) -> Proposal:
+def propose(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: float | None = None) -> Proposal:
     """Propose a review date for a change from the daily numbers of its scope before it ships.
 
     The weeks are the fewest in which `hoped`, a relative effect such as -0.2, is found with a chance of 80 %, two at
-    least; then the metric must be final. The change's own review date is not looked at.
+    least; then the metric must be final. Without `hoped` it is half of what the scope rose by since the change's
+    pattern began, or -0.2 where nothing says since when. The change's own review date is not looked at.
 
     Raises ValueError when `hoped` is no reduction, the data lacks the metric, or it holds too little before the ship
     date to plan anything.
     """
-    if not -0.95 <= hoped <= -0.01:
+    if hoped is not None and not MOST_HOPED <= hoped <= LEAST_HOPED:
         raise ValueError(f"the hoped-for effect is {hoped:g}; write a reduction from -0.95 to -0.01, such as -0.2")
     if change.metric not in TIME_IDS:
         cube.of(change.metric)
@@ -75,7 +82,18 @@ def propose(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: f
     final = ceil(observed.metric_of(con, change).complete_after)
     if plan.proposed:
         return _proposal(plan, change, final)
-    return _hopeless(plan, change, final, _offers(con, cube, change, hoped))
+    return _hopeless(plan, change, final, _offers(con, cube, change, plan.effect))
+
+
+def half_the_rise(daily: pd.DataFrame, change: Change) -> float:
+    """Return half of what the changed slice rose by since its pattern began, as a relative effect; else `HOPED`."""
+    own = daily[daily["segment"] == observed.TREATED]
+    since = own["date"] >= pd.Timestamp(change.since or change.shipped_on)
+    before, now = (own.loc[part, ["x", "n"]].sum() for part in (~since, since))
+    if not (before["n"] and now["n"] and now["x"] > 0):
+        return HOPED
+    rise = 1 - (before["x"] / before["n"]) / (now["x"] / now["n"])
+    return max(MOST_HOPED, -HALF * float(rise)) if HALF * rise >= -LEAST_HOPED else HOPED
 
 
 def _proposal(plan: ReviewPlan, change: Change, final: int) -> Proposal:
@@ -102,7 +120,7 @@ def _hopeless(plan: ReviewPlan, change: Change, final: int, offers: tuple[Offer,
     return Proposal(when, weeks, expm1(wait.half_width), wait.power, False, (said, *would), offers)
 
 
-def _plan(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: float) -> ReviewPlan | None:
+def _plan(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: float | None) -> ReviewPlan | None:
     """Plan from what is final before the ship date; None when that is too little."""
     metric = observed.metric_of(con, change)
     end = min(observed.final_until(cube, metric), change.shipped_on)
@@ -113,7 +131,8 @@ def _plan(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: flo
         return plan_review(
             daily, shipped=change.shipped_on.isoformat(), treated=observed.TREATED,
             count="x" if metric.kind == "share" else None, value=None if metric.kind == "share" else "x",
-            squares=None if metric.kind == "share" else "squares", exposure="n", effect=hoped, power=POWER,
+            squares=None if metric.kind == "share" else "squares", exposure="n",
+            effect=half_the_rise(daily, change) if hoped is None else hoped, power=POWER,
         )  # fmt: skip
     except ValueError:
         return None

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from closeloop import review, simulate
+from closeloop import observed, review, simulate
 from closeloop.loop import Loop, open_week
 from closeloop.metrics import by_id
 from closeloop.model import Change, Slice
@@ -104,6 +104,40 @@ def test_a_wished_effect_that_is_larger_is_never_found_later(loop: Loop) -> None
     weeks = [review.propose(loop.con, loop.cube, CHANGE, hoped=h).weeks for h in (-0.7, -0.5, -0.3, -0.1)]
     assert weeks == sorted(weeks)
     assert np.all(np.array(weeks) >= 2)
+
+
+def daily_of(before: float, now: float, days: int = 42) -> pd.DataFrame:
+    """Rates of the changed slice for some weeks before 2026-09-21 and since, beside a slice that never moved."""
+    dates = pd.date_range("2026-09-21", periods=2 * days) - pd.Timedelta(days=days)
+    rates = np.repeat([before, now], days)
+    mine = pd.DataFrame({"date": dates, "segment": observed.TREATED, "x": 100 * rates, "n": 100.0})
+    return pd.concat([mine, mine.assign(segment="another", x=90.0)])
+
+
+@pytest.mark.parametrize(("before", "now", "hoped"), [(0.1, 0.2, -0.25), (0.3, 0.4, -0.125), (0.2, 0.1, -0.2)])
+def test_a_review_should_find_half_of_what_rose_since_the_pattern_began(
+    before: float, now: float, hoped: float
+) -> None:
+    change = replace(CHANGE, since=date(2026, 9, 21))
+    assert review.half_the_rise(daily_of(before, now), change) == pytest.approx(hoped)
+    assert review.half_the_rise(daily_of(before, now), replace(change, since=None)) == review.HOPED
+
+
+def test_without_a_wish_the_review_is_planned_for_half_the_rise(loop: Loop) -> None:
+    since, shipped = date(2026, 8, 24), date(2026, 9, 21)
+    portal = replace(
+        CHANGE,
+        metric="ready_to_label",
+        scope=Slice.parse("channel = wholesale portal"),
+        since=since,
+        shipped_on=shipped,
+    )
+    segment = "CASE WHEN channel = 'wholesale portal' THEN 'portal' END"
+    daily = days_of(loop, portal, shipped - timedelta(weeks=12), segment)
+    rate = daily.groupby(daily["date"] >= pd.Timestamp(since))[["late", "orders"]].sum().eval("late / orders")
+    half = (1 - rate[False] / rate[True]) / 2
+    assert half > 0.2
+    assert review.propose(loop.con, loop.cube, portal) == review.propose(loop.con, loop.cube, portal, hoped=-half)
 
 
 @pytest.mark.parametrize(
