@@ -32,7 +32,7 @@ def merchant(seed: int, orders: float, weeks: int) -> dict[str, Any]:
         "seed": seed, "orders": orders, "weeks": weeks,
         "problems": [t.name for t in drawn.problems], "decoys": [t.name for t in drawn.decoys],
     }  # fmt: skip
-    ways = {"reacting only": {"harm": _harm(base, calm, drawn), "cost": _cost(base, calm, drawn)}}
+    ways = {"reacting only": {"harm": _harm(base, calm, drawn)}}
     for way in (HONEST, NAIVE):
         begun = time.process_time()
         ways[way.name] = _lived(drawn, base, calm, way) | {"cpu": round(time.process_time() - begun, 1)}
@@ -51,7 +51,7 @@ def _lived(drawn: Year, base: World, calm: World, way: Way) -> dict[str, Any]:
             "named": diary.named, "shown": len(diary.shown), "false": sum(not mine for mine in diary.shown.values()),
             "withheld": diary.withheld, "changes": [_change(c, diary) for c in made],
             "ledger": [one | {"truth": _truth(base, final, seen, one, made)} for one in saved],
-            "harm": _harm(final, calm, drawn), "cost": _cost(final, calm, drawn),
+            "harm": _harm(final, calm, drawn),
         }  # fmt: skip
 
 
@@ -124,11 +124,6 @@ def _harm(here: World, calm: World, drawn: Year) -> list[float]:
     return [
         sum(_of(here, name, week) - _of(calm, name, week) for name in STEPS) for week in drawn.mondays
     ]  # fmt: skip
-
-
-def _cost(here: World, calm: World, drawn: Year) -> list[float]:
-    """Shipping cost in each week beyond that of the same merchant without any problem."""
-    return [round(_of(here, "cost_index", week) - _of(calm, "cost_index", week), 2) for week in drawn.mondays]
 
 
 def _of(here: World, metric: str, week: date) -> float:

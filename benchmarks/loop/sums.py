@@ -28,14 +28,11 @@ def _a_year(records: Sequence[Record]) -> float:
 
 
 def _worth(lived: Sequence[tuple[Record, Record]], records: Sequence[Record], of: str) -> list[Figure]:
-    harm, cost = (sum(sum(way[key]) for _, way in lived) for key in ("harm", "cost"))
-    reacting = [record["ways"]["reacting only"] for record in records]
-    least, least_cost = (sum(sum(way[key]) for way in reacting) for key in ("harm", "cost"))
+    harm = sum(sum(way["harm"]) for _, way in lived)
+    least = sum(sum(record["ways"]["reacting only"]["harm"]) for record in records)
     return [
         Figure("cases of planted problems a year", harm * _a_year(records), "", of),
         Figure("of them spared", 1 - harm / least if least else float("nan"), "share", of),
-        Figure("their dollars a year", cost * _a_year(records), "", of),
-        Figure("dollars spared", 1 - cost / least_cost if least_cost else float("nan"), "share", of),
     ]
 
 
