@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan, sqrt
 from pathlib import Path
@@ -78,16 +78,19 @@ def read(results: dict[str, Any], benchmark: str) -> tuple[Figure, ...]:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Draw the figures: a line each, or, where they stand in rows, a line a row and a column a name."""
+    """Draw the figures: a line each, or, where they stand in rows, rows against names, the longer list downwards."""
     if not any(figure.of for figure in figures):
-        return "\n".join(["| figure | value |", "|---|---|", *(f"| {f.name} | {f.text} |" for f in figures)])
-    columns = list(dict.fromkeys(figure.name for figure in figures))
+        return _grid("figure", ["value"], {f.name: [f.text] for f in figures})
+    names, rows = (list(dict.fromkeys(all_of)) for all_of in zip(*((f.name, f.of) for f in figures), strict=True))
     texts = {(figure.of, figure.name): figure.text for figure in figures}
-    rows = dict.fromkeys(figure.of for figure in figures)
-    lines = [f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
-    return "\n".join(
-        [*lines, *(f"| {row} | {' | '.join(texts.get((row, c), '') for c in columns)} |" for row in rows)]
-    )
+    if len(names) > max(len(rows), 6):
+        return _grid("", rows, {name: [texts.get((row, name), "") for row in rows] for name in names})
+    return _grid("", names, {row: [texts.get((row, name), "") for name in names] for row in rows})
+
+
+def _grid(corner: str, heads: Sequence[str], lines: Mapping[str, Sequence[str]]) -> str:
+    shown = (f"| {name} | {' | '.join(cells)} |" for name, cells in lines.items())
+    return "\n".join([f"| {corner} | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}", *shown])
 
 
 def slug(text: str) -> str:
