@@ -87,7 +87,7 @@ def changes(findings: Findings) -> Section:
     """Tell each reviewed change as a story: seen, changed, happened, how sure, what next."""
     known = {p.id: p for p in (*findings.patterns, *findings.resolved)}
     open_or_new = [v for v in findings.verdicts if _closed_since(v, findings.week, STORY_WEEKS)]
-    stories = [(v, known.get(v.change.pattern), _verdict_chart(v)) for v in open_or_new]
+    stories = [(v, known.get(v.change.pattern), verdict_chart(v)) for v in open_or_new]
     return _section("changes", findings, stories=stories, closed=closed(findings))
 
 
@@ -187,7 +187,8 @@ def stage_chart(cause: Cause) -> Shown | None:
     return shown(milestone_split(cause.stages), alt)
 
 
-def _verdict_chart(verdict: Verdict) -> Shown | None:
+def verdict_chart(verdict: Verdict) -> Shown | None:
+    """Draw the weeks before and since a change; None where there are none."""
     return shown(before_after(verdict), verdict_alt(verdict)) if verdict.history else None
 
 

@@ -122,7 +122,7 @@ def before_after(  # noqa: PLR0913 - the shop window: every word a merchant need
     worth: float = 0.05,
     since: Any = None,
 ) -> BeforeAfter:
-    """Judge one change from a long frame with one row per unit and day, week, month or year.
+    """Judge one change from a long frame with one row per unit and day, week, month, quarter or year.
 
     A rate is `count` over `exposure`; a count has no `exposure`; a mean is the sum `value` over `exposure` values,
     with the sum of their `squares` if known.  `treated` is one unit or a list, taken together; `controls` are units

@@ -1,7 +1,7 @@
 """From a long frame to blocks of equal length, units x blocks, the treated unit in row 0.
 
 Days are put in whole blocks of seven days aligned on the ship date (which removes the weekday without a parameter);
-weeks, months and years are used as they are.  What is partial, or straddles the ship date, is left out; what is
+weeks, months, quarters and years are used as they are.  What is partial, or straddles the ship date, is left out; what is
 missing stays missing and is never read as zero.
 """
 
@@ -15,7 +15,8 @@ import pandas as pd
 Array = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.int64]
 
-DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
+DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
 BLOCK_DAYS = (7, 14, 28)
 HALF = 0.5  # part of a block from which the whole of it counts as the pattern's
 FEWEST_EVENTS = 4.0  # a block, below which days are put in longer blocks: logs of smaller counts are not normal
@@ -54,7 +55,7 @@ class Blocks(NamedTuple):
     expected: Array  # exposure as it weighs once the mix of strata is held fixed; equals exposure without strata
     after: npt.NDArray[np.bool_]
     starts: pd.DatetimeIndex
-    period: str  # "week", "month", "year", or "14 days"
+    period: str  # "week", "month", "quarter", "year", or "14 days"
     end: pd.Timestamp  # first moment after the last block
     risen: Array  # share of each block in which the pattern stood that the change is aimed at, or zeros
 
@@ -121,7 +122,7 @@ def as_dates(column: "pd.Series[Any]") -> pd.DatetimeIndex:
 
 
 def period_of(dates: pd.DatetimeIndex) -> str:
-    """Day, week, month or year, from the usual gap between dates."""
+    """Day, week, month, quarter or year, from the usual gap between dates."""
     unique = np.unique(dates.to_numpy("datetime64[D]").astype(np.int64))
     gap = float(np.median(np.diff(unique))) if len(unique) > 1 else 1.0
     return min(DAYS, key=lambda name: abs(np.log(max(gap, 1.0) / DAYS[name])))
@@ -154,17 +155,17 @@ def day_blocks(offset: Integers, width: int, shipped: pd.Timestamp) -> Calendar:
 
 
 def whole_periods(dates: pd.DatetimeIndex, period: str, shipped: pd.Timestamp) -> Calendar:
-    """Weeks, months or years as they are; the one with the ship date inside it is left out."""
+    """Weeks, months, quarters or years as they are; the one with the ship date inside it is left out."""
     first = dates.min()
     if period == "week":
         number = (dates - first).days.to_numpy() // 7
         edges = pd.date_range(first, periods=int(number.max()) + 2, freq="7D")
-    elif period == "month":
-        number = (dates.year * 12 + dates.month).to_numpy() - (first.year * 12 + first.month)
-        edges = pd.date_range(first.replace(day=1), periods=int(number.max()) + 2, freq="MS")
     else:
-        number = (dates.year - first.year).to_numpy()
-        edges = pd.date_range(f"{first.year}-01-01", periods=int(number.max()) + 2, freq="YS")
+        months = MONTHS[period]
+        number = (dates.year * 12 + dates.month - 1).to_numpy() // months
+        start = pd.Timestamp(first.year, (first.month - 1) // months * months + 1, 1)
+        number = number - number.min()
+        edges = pd.date_range(start, periods=int(number.max()) + 2, freq=pd.DateOffset(months=months))
     whole = ~((edges[:-1] < shipped) & (shipped < edges[1:]))
     place = np.where(whole, np.cumsum(whole) - 1, -1)
     return Calendar(place[number].astype(np.int64), edges[:-1][whole], period, edges[-1])

@@ -16,7 +16,9 @@ from closeloop.stats.panel_model import MISSING, Panel
 Array = npt.NDArray[np.floating[Any]]
 
 LEAST_OF_CONTROL = 20.0  # events in all blocks, and rows without one, below which a control tells nothing
-LONG_TURN = 0.3  # sd, in logs, of the drift of an effect from its first year to its last
+LONG_TURN = 0.23
+"""Sd, in logs, of the drift of an effect from its first year to its last: effects of sd 0.2 (`TYPICAL`) that are as
+likely to grow from nothing, to stay, or to end as nothing, or to do anything between (2 x 0.2 / sqrt(3))."""
 SEASON_NEEDS = 24  # months before the change
 
 
@@ -27,20 +29,24 @@ def is_share(blocks: Blocks, columns: Columns) -> bool:
 
 
 def telling(blocks: Blocks, columns: Columns) -> tuple[Blocks, tuple[str, ...]]:
-    """The same without controls that hardly had an event (or a row without one), and their names.
+    """The same without controls that hardly had an event (or a row without one, or any value), and their names.
 
     The log of next to nothing says nothing of what moves every unit, and would make the answer as wide as itself.
     """
-    if not columns.count:
-        return blocks, ()
-    least = blocks.total.sum(axis=1)
-    if is_share(blocks, columns):
-        least = np.minimum(least, (blocks.exposure - blocks.total).sum(axis=1))
-    kept = least >= LEAST_OF_CONTROL
+    kept = _tells(blocks, columns)
     thin = tuple(name for name, told in zip(blocks.controls, kept[1:], strict=True) if not told)
     kept[0] = True
     parts = {name: getattr(blocks, name)[kept] for name in ("total", "squares", "exposure", "expected")}
     return blocks._replace(**parts, controls=tuple(c for c in blocks.controls if c not in thin)), thin
+
+
+def _tells(blocks: Blocks, columns: Columns) -> npt.NDArray[np.bool_]:
+    if not columns.count:
+        return ((blocks.total > 0) | (blocks.exposure <= 0)).all(axis=1)
+    least = blocks.total.sum(axis=1)
+    if is_share(blocks, columns):
+        least = np.minimum(least, (blocks.exposure - blocks.total).sum(axis=1))
+    return least >= LEAST_OF_CONTROL
 
 
 def joined_after(blocks: Blocks) -> Blocks:
@@ -58,7 +64,11 @@ def panel_of(blocks: Blocks, columns: Columns) -> Panel:
     """Logs (log odds of shares) and their sampling variance; the variance uses smoothed levels, not luck itself."""
     seen, share = blocks.exposure > 0, is_share(blocks, columns)
     if not columns.count and (blocks.total[seen] <= 0).any():
-        raise ValueError(f"column {columns.value!r} sums to 0 in a block; relative effects need values above 0")
+        when = blocks.starts[int(np.argmax((seen & (blocks.total <= 0)).any(axis=0)))]
+        raise ValueError(
+            f"column {columns.value!r} sums to 0 in the changed unit's {blocks.word} from {when:%Y-%m-%d}; relative"
+            " effects need values above 0: leave that row out, or judge a count instead"
+        )
     level = np.where(seen, odds_level(blocks) if share else log_level(blocks, seen, 0.5 * bool(columns.count)), 0.0)
     if columns.count:
         variance = count_variance(blocks, seen, share=share)

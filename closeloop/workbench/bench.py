@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from closeloop import loop as opened
-from closeloop import weeks
+from closeloop import changes, weeks
 from closeloop.cube import Series
 from closeloop.loop import Loop
 from closeloop.model import Findings, Ledger, Metric, Pattern, Slice, StockMetric
@@ -140,6 +140,13 @@ class Workbench:
     def about(self, name: str) -> Findings:
         """The week's findings on one pattern or one change, or on all patterns when none is named."""
         return self.run.about(name)
+
+    def reviewed(self, change: str = "") -> Findings:
+        """The week's findings with the verdict on one change of the log, or on all that shipped when none is named.
+
+        Raises ValueError when the log has no such change.
+        """
+        return self.run.about(changes.find(self.run.changes, change).id) if change else self.run.verified
 
     def save(self) -> None:
         """Leave the findings in the run's folder, where page and mail are made from them."""
