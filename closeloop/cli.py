@@ -90,6 +90,11 @@ def main() -> None:
     except ValueError as error:
         click.echo(f"closeloop: {error}", err=True)
         sys.exit(1)
+    except OSError as error:
+        if not error.filename:
+            raise
+        click.echo(f"closeloop: {error.filename}: {error.strerror}; mend that, and try again", err=True)
+        sys.exit(1)
     except NotebookError as error:
         click.echo(f"closeloop: {error}", err=True)
         sys.exit(3)

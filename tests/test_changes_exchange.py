@@ -176,3 +176,8 @@ def test_an_export_names_where_it_cannot_go(log: Path) -> None:
         changes.export(log, log)
     with pytest.raises(ValueError, match="there is no such folder"):
         changes.export(log, log.parent / "nowhere" / "out.csv")
+    (log.parent / "out.csv").mkdir()
+    with pytest.raises(ValueError, match="is a folder; name a file in it"):
+        changes.export(log, log.parent / "out.csv")
+    with pytest.raises(ValueError, match="is a folder; name a file in it"):
+        changes.preview(log, log.parent / "out.csv", BY)

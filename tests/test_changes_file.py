@@ -157,6 +157,7 @@ def with_cells(path: Path, **cells: str) -> Path:
     [
         ({"owner": " "}, "row 2, owner: is empty; every change needs it"),
         ({"since": "10/5/2026"}, "row 2, since: '10/5/2026' is not a date; write it as 2026-10-05"),
+        ({"since": "0026-10-05"}, "row 2, since: '0026-10-05' lies before the year 2000"),
         ({"settling_days": "-3"}, "row 2, settling_days: '-3'; write a whole number such as 14"),
         ({"settling_days": "9" * 5000}, "999'; write a whole number such as 14, at most 365"),
         ({"kind": "magic"}, "row 2, kind: 'magic'; allowed: automation_condition"),
@@ -201,6 +202,12 @@ def test_every_fault_of_a_file_is_listed_at_once(tmp_path: Path) -> None:
         ("id\nä".encode("latin-1"), "cannot be read as CSV in UTF-8"),
         (",".join(changes.REQUIRED).encode() + b"\n" + b"x," * 11 + b"y\n", "row 2 has 12 cells, the first row 11"),
         (",".join(changes.REQUIRED).encode() + b'\n"C1,x\n', "cannot be read as CSV in UTF-8"),
+        (",".join(changes.REQUIRED).encode() + b"\nC1,x,y", "row 2 ends in its middle; the file was cut off"),
+        (2 * (",".join(changes.REQUIRED).encode() + b"\n"), "row 2 repeats the first row; two logs stand"),
+        (
+            ",".join(changes.REQUIRED).encode() + b"\n<<<<<<< HEAD\n",
+            "row 2 is the mark of a merge that git could not",
+        ),
     ],
 )
 def test_a_file_that_is_no_log_is_named(tmp_path: Path, content: bytes, said: str) -> None:

@@ -60,6 +60,19 @@ def test_a_formula_that_somebody_typed_is_refused(log: Path) -> None:
         changes.merge(log, target, BY)
 
 
+def test_an_error_that_excel_shows_is_no_text(log: Path) -> None:
+    target = log.with_name("out.xlsx")
+    changes.export(log, target)
+    book = load_workbook(target)
+    book.worksheets[0]["D2"] = "#REF!"
+    book.worksheets[0]["D2"].data_type = "e"
+    book.save(target)
+    with pytest.raises(
+        ValueError, match=r"out\.xlsx: row 2, column D holds Excel's error #REF!; type what it should"
+    ):
+        changes.merge(log, target, BY)
+
+
 def test_what_is_no_workbook_is_named(log: Path) -> None:
     target = log.with_name("out.xlsx")
     target.write_bytes(b"id,pattern")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,10 @@ REQUIRED = COLUMNS[:11]
 
 FORMULA = re.compile(r"'*[=+\-@\t＝＋－＠]")
 """How a text begins that a spreadsheet would take for a formula, or for one that is guarded already."""
+
+
+CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
+"""How the lines begin that git leaves in a file where two people changed the same rows."""
 
 
 class Row(NamedTuple):
@@ -53,14 +58,16 @@ def read_csv(path: Path, known: Sequence[str], required: Sequence[str]) -> tuple
     Raises ValueError that names the file and what is wrong with its text, its first row or a row's length.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.reader(file, strict=True))
+        text = path.read_bytes().decode("utf-8-sig")
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
             f"{path}: cannot be read as CSV in UTF-8 ({error}); in Excel choose 'CSV UTF-8 (comma delimited)'"
         ) from error
     header = [clean(name) for name in lines[0]] if lines else []
     check_header(path, header, known, required)
+    if len(lines) > 1 and 0 < len(lines[-1]) < len(header) and not text.endswith(("\n", "\r")):
+        raise ValueError(f"{path}: row {len(lines)} ends in its middle; the file was cut off, so get it anew")
     return tuple(_row(path, number, header, line) for number, line in enumerate(lines[1:], start=2) if any(line))
 
 
@@ -75,6 +82,13 @@ def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, st
 
 
 def _row(path: Path, number: int, header: Sequence[str], line: Sequence[str]) -> Row:
+    if line[0].startswith(CONFLICT):
+        raise ValueError(
+            f"{path}: row {number} is the mark of a merge that git could not finish; keep the rows of both sides,"
+            " each with an id of its own, and delete the marks"
+        )
+    if [clean(name) for name in line] == header:
+        raise ValueError(f"{path}: row {number} repeats the first row; two logs stand one below the other: keep one")
     if any(line[len(header) :]):
         raise ValueError(
             f"{path}: row {number} has {len(line)} cells, the first row {len(header)};"

@@ -26,6 +26,8 @@ def export(path: Path, target: Path) -> int:
     _check_form(target)
     if target.resolve() == path.resolve():
         raise ValueError(f"{target}: is the log itself; export to another file")
+    if target.is_dir():
+        raise ValueError(f"{target}: is a folder; name a file in it, such as {target / 'log.csv'}")
     if not target.parent.is_dir():
         raise ValueError(f"{target.parent}: there is no such folder; make it first")
     changes = read(path)
@@ -43,7 +45,8 @@ def incoming(source: Path) -> tuple[Row, ...]:
     """Read the rows of an exported file. Raises ValueError that names the file, and the line or row."""
     _check_form(source)
     if not source.is_file():
-        raise ValueError(f"{source}: there is no such file")
+        what = "is a folder; name a file in it" if source.is_dir() else "there is no such file"
+        raise ValueError(f"{source}: {what}")
     if source.suffix == ".csv":
         return read_csv(source, COLUMNS, REQUIRED)
     if source.suffix == ".xlsx":

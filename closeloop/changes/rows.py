@@ -14,6 +14,9 @@ from closeloop.model import Change, ChangeKind, Decision, Estimate, Metric, Time
 from closeloop.slices import Slice
 
 DATES = ("review_date", "shipped_on", "written_on", "since", "decided_on")
+EARLIEST = 2000
+"""Year before which a date is a slip of the pen, such as 0026-10-05."""
+
 LONGEST_CELL = 32_767
 """Characters that a cell of Excel holds."""
 
@@ -96,9 +99,12 @@ def _fault(name: str, text: str) -> str:
 
 def _date(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"{text!r} is not a date; write it as 2026-10-05") from error
+    if found.year < EARLIEST:
+        raise ValueError(f"{text!r} lies before the year {EARLIEST}; write it as 2026-10-05")
+    return found
 
 
 def _measure(text: str) -> Metric | TimeMetric:

@@ -49,7 +49,7 @@ def read_xlsx(path: Path, known: Sequence[str], required: Sequence[str]) -> tupl
     """Read the rows of the first sheet, whose first row names columns among `known`.
 
     Dates that Excel made of a text are read back as dates. Raises ValueError that names the file, and the row of a
-    formula: only what was typed is taken in.
+    formula or an error: only what was typed is taken in.
     """
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
@@ -75,6 +75,9 @@ def _text(path: Path, cell: Any) -> str:
         raise ValueError(
             f"{path}: row {cell.row}, column {cell.column_letter} holds a formula; type its value instead"
         )
+    if cell.data_type == "e":
+        where = f"row {cell.row}, column {cell.column_letter}"
+        raise ValueError(f"{path}: {where} holds Excel's error {value}; type what it should say")
     if isinstance(value, datetime):
         return value.date().isoformat()
     if isinstance(value, float) and value.is_integer():

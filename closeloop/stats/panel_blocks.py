@@ -1,8 +1,8 @@
 """From a long frame to blocks of equal length, units x blocks, the treated unit in row 0.
 
 Days are put in whole blocks of seven days aligned on the ship date (which removes the weekday without a parameter);
-weeks, months, quarters and years are used as they are.  What is partial, or straddles the ship date, is left out; what is
-missing stays missing and is never read as zero.
+weeks, months, quarters and years are used as they are.  What is partial, or straddles the ship date, is left out;
+what is missing stays missing and is never read as zero.
 """
 
 from dataclasses import dataclass

@@ -55,9 +55,9 @@ class Prior:
 PHI = Prior((0.3, 0.6, 0.95), (1 / 3, 1 / 3, 1 / 3))  # memory of the slow noise, per block
 SLOW_SD = Prior((0.03, 0.08, 0.20), (0.5, 0.25, 0.25))
 QUICK_SD = Prior((0.0, 0.03, 0.07, 0.14), (0.325, 0.25, 0.25, 0.175))
-TIMES = Prior((0.7, 1.0, 1.5, 2.5), (0.08, 0.80, 0.08, 0.04))
-SLOPE = Prior((0.0, 0.012, 0.025), (0.35, 0.50, 0.15))
-LOADING = Prior((0.0, 0.3), (0.8, 0.2))
+TIMES = Prior((0.7, 1.0, 1.4, 2.0, 2.8), (0.16, 0.72, 0.06, 0.04, 0.02))
+SLOPE = Prior((0.0, 0.008, 0.016, 0.03), (0.42, 0.18, 0.32, 0.08))
+LOADING = Prior((0.0, 0.4), (0.93, 0.07))
 SEASON_VARIANCE = 0.15**2  # how far the seasons of a unit stray from those of all
 
 

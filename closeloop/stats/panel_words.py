@@ -77,7 +77,7 @@ def about_comparison(result: BeforeAfter) -> Iterator[str]:
     """What the checks found."""
     checks = result.checks
     if result.thin:
-        yield f"{', '.join(result.thin)} had hardly an event to compare with, and is left out."
+        yield f"{', '.join(result.thin)} had next to nothing to compare with, and is left out."
     if checks is None:
         return
     if checks.pretrend_p < 0.10:

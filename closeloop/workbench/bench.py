@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from closeloop import loop as opened
 from closeloop import changes, weeks
+from closeloop import loop as opened
 from closeloop.cube import Series
 from closeloop.loop import Loop
 from closeloop.model import Findings, Ledger, Metric, Pattern, Slice, StockMetric
