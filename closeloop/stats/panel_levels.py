@@ -16,9 +16,9 @@ from closeloop.stats.panel_model import MISSING, Panel
 Array = npt.NDArray[np.floating[Any]]
 
 LEAST_OF_CONTROL = 20.0  # events in all blocks, and rows without one, below which a control tells nothing
-LONG_TURN = 0.23
-"""Sd, in logs, of the drift of an effect from its first year to its last: effects of sd 0.2 (`TYPICAL`) that are as
-likely to grow from nothing, to stay, or to end as nothing, or to do anything between (2 x 0.2 / sqrt(3))."""
+LONG_TURN = 0.3
+"""Sd, in logs, of the drift of an effect from its first year to its last: the smallest at which the errors on planted
+panels, whose effects stay, grow or fade, fall no further (`benchmarks/impact/years.py`)."""
 SEASON_NEEDS = 24  # months before the change
 
 
