@@ -1,4 +1,4 @@
-"""How far may an effect drift over years?  Planted yearly panels with effects that stay, grow, fade, or are not there.
+"""How far may an effect drift over years?  Planted yearly panels whose effects stay, grow, fade, or are not there.
 
 python benchmarks/impact/years.py --panels 30 --units 20
 """
