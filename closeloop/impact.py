@@ -238,7 +238,8 @@ def _next_step(change: Change, decision: Decision) -> str:
     return {
         "improved": "Keep it, and look for the next slice in which it would help.",
         "worsened": "Revert it, and log what was learned.",
-        "no clear change": "Do not count on it: revert it or try another cause, and close the entry.",
+        "no clear change": "Do not count on it: extend the review while its interval holds what you hoped for, else"
+        " revert it, try another cause, and close the entry.",
         "too early": f"Wait for the review on {day(change.review_date)}.",
         "not comparable": "Decide by judgement; name a comparison before the next change.",
     }[decision]

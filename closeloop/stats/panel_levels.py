@@ -42,7 +42,7 @@ def telling(blocks: Blocks, columns: Columns) -> tuple[Blocks, tuple[str, ...]]:
 
 def _tells(blocks: Blocks, columns: Columns) -> npt.NDArray[np.bool_]:
     if not columns.count:
-        return ((blocks.total > 0) | (blocks.exposure <= 0)).all(axis=1)
+        return np.all((blocks.total > 0) | (blocks.exposure <= 0), axis=1)
     least = blocks.total.sum(axis=1)
     if is_share(blocks, columns):
         least = np.minimum(least, (blocks.exposure - blocks.total).sum(axis=1))
