@@ -13,7 +13,16 @@ import pandas as pd
 from closeloop import crossed
 from closeloop.cube import Cube
 from closeloop.model import Change, Metric, Slice
-from closeloop.observed import TREATED, baseline_start, daily_sums, final_until, metric_of, pattern_start, settled
+from closeloop.observed import (
+    TREATED,
+    baseline_start,
+    daily_sums,
+    final_until,
+    metric_of,
+    pattern_start,
+    settled,
+    too_young,
+)
 from closeloop.percent import chance
 from closeloop.stats.panel import BeforeAfter, before_after
 from closeloop.words import change as percent
@@ -125,8 +134,7 @@ def began_within(change: Change, worse: float) -> tuple[Doubt, ...]:
     Against a week or two of a pattern, luck that ended by itself would look like success; so a fall is still held
     against the whole baseline, and only a rise is doubted.
     """
-    young = change.since and baseline_start(change) < change.since <= change.shipped_on and not pattern_start(change)
-    if worse <= 0 or not change.since or not young:
+    if worse <= 0 or not change.since or not too_young(change):
         return ()
     weeks = max(1, round((change.shipped_on - change.since).days / 7))
     return (

@@ -24,7 +24,7 @@ import pandas as pd
 from closeloop.changes.marks import overlapping
 from closeloop.cube import Cube
 from closeloop.model import Change, Estimate, Ledger, Metric, Point, Saving, Verdict
-from closeloop.observed import final_until, metric_of, settled
+from closeloop.observed import final_until, metric_of, settled, too_young
 from closeloop.words import avoided, label, number, plural
 
 Array = npt.NDArray[np.float64]
@@ -61,11 +61,14 @@ def build(
 ) -> Ledger:
     """Add up what the reviewed changes of a log spare; those too early to judge or not comparable add nothing.
 
-    What surely spares something comes before what cannot be told from nothing.
+    Nor does one without a clear effect whose pattern was young: what would have come without it is not known. What
+    surely spares something comes before what cannot be told from nothing.
+
     A change that was closed as anything but improved counts until that day, as it does not stay.
     """
     today = cube.week + timedelta(days=6)
-    counted = [v for v in verdicts if v.decision in REVIEWED and v.effect is not None]
+    reviewed = [v for v in verdicts if v.decision in REVIEWED and v.effect is not None]
+    counted = [v for v in reviewed if not _unknown(v)]
     counted.sort(key=lambda v: (v.change.metric, v.change.shipped_on, v.change.id))
     groups = groupby(counted, key=lambda v: v.change.metric)
     summed = [_saving(con, cube, tuple(group), today) for _, group in groups]
@@ -75,7 +78,15 @@ def build(
     closed = [v for v in verdicts if _improved(v) and v.change.shipped_on > today - timedelta(weeks=52)]
     due = tuple(c.id for c in changes if c.review_date <= today and not c.decided_on)
     ledger = Ledger(today, savings, len(closed), PACE * weeks / 52, weeks, weeks_in_a_row(changes, today), due, ())
-    return replace(ledger, sentences=sentences(ledger))
+    return replace(ledger, sentences=sentences(ledger, [v.change.id for v in reviewed if _unknown(v)]))
+
+
+def _unknown(verdict: Verdict) -> bool:
+    """Whether nothing clear was found, against weeks most of which came before the pattern.
+
+    Had the pattern lasted, such a change spared what came back to normal; had it ended by itself, nothing.
+    """
+    return verdict.decision == "no clear change" and too_young(verdict.change)
 
 
 def _improved(verdict: Verdict) -> bool:
@@ -213,11 +224,16 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def sentences(ledger: Ledger) -> tuple[str, ...]:
-    """Say the ledger in words: what is spared, what faded, the pace, and what waits."""
+def sentences(ledger: Ledger, unknown: Sequence[str] = ()) -> tuple[str, ...]:
+    """Say the ledger in words: what is spared, what faded, what is not known, the pace, and what waits."""
     said = [f"{label(s.metric)}: {_words(s)}" for s in ledger.savings] or [
         "No reviewed change adds to the ledger yet."
     ]
+    if unknown:
+        said.append(
+            f"Not counted, as the pattern was younger than three weeks and may have ended by itself:"
+            f" {', '.join(unknown)}."
+        )
     said.append(
         f"{plural(ledger.gaps_closed, 'gap')} closed in {plural(ledger.weeks, 'week')}; 50 a year would be"
         f" {number(ledger.pace, 1)} by now."

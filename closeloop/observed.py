@@ -74,6 +74,12 @@ def pattern_start(change: Change) -> date | None:
     return None
 
 
+def too_young(change: Change) -> bool:
+    """Whether the pattern began within the baseline, but too late for its change to be held against it."""
+    since = change.since
+    return bool(since and baseline_start(change) < since <= change.shipped_on and not pattern_start(change))
+
+
 def held_against(change: Change) -> date:
     """Return the first day of what the time since is held against: a pattern that has lasted, or the baseline."""
     return pattern_start(change) or baseline_start(change)

@@ -119,6 +119,18 @@ def test_losses_count_and_what_is_too_early_does_not(con: duckdb.DuckDBPyConnect
     assert after.so_far.value == pytest.approx(2 * 7 * 160 * (1 / 1.25 - 1), rel=0.01)
 
 
+def test_what_a_young_pattern_would_have_become_is_not_known(con: duckdb.DuckDBPyConnection, cube: Cube) -> None:
+    """Back to normal against weeks before the pattern is no effect; against the pattern it would be all of it."""
+    young = change("C1", "channel = web", since=SHIPPED - timedelta(days=10))
+    old = change("C2", "channel = portal", since=SHIPPED - timedelta(weeks=4))
+    told = [verdict(c, -0.02, 0.05, decision="no clear change") for c in (young, old)]
+    found = ledger.build(con, cube, [young, old], told)
+    assert [saving.changes for saving in found.savings] == [("C2",)]
+    assert any(said.startswith("Not counted") and said.endswith(": C1.") for said in found.sentences)
+    clear = ledger.build(con, cube, [young], [verdict(young)])
+    assert clear.savings[0].changes == ("C1",)
+
+
 def test_pace_weeks_in_a_row_and_what_is_due(con: duckdb.DuckDBPyConnection, cube: Cube) -> None:
     closed = change("C1", "channel = web", decided_on=date(2026, 10, 13), verdict="improved")
     lying = change("C2", "channel = portal", review_date=date(2026, 11, 9))
