@@ -1,6 +1,6 @@
 """Measure localisation on planted and quiet cubes: exact F1, false alarms, CPU seconds, memory.
 
-python benchmarks/localise/run.py S L C D incident --cubes 40 --seed 20000
+python benchmarks/localise/run.py S L C D incident service --cubes 40 --seed 20000
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
+import incident_sets
 import ops_cubes
 import pandas as pd
 import riskloc_sets
@@ -24,10 +25,11 @@ Case = tuple[pd.DataFrame, Truth]
 
 
 class Run(NamedTuple):
-    """How to draw one cube, and how to name its segments."""
+    """How to draw one cube, and how to name its segments; `ranked` where they are likeliest first, however weak."""
 
     draw: Callable[[int], Case]
     name: Callable[[pd.DataFrame], list[dict[str, object]]]
+    ranked: bool = False
 
 
 def values(letter: str, planted: bool) -> Run:
@@ -62,18 +64,38 @@ def incidents() -> Run:
         found = localise_incident(table, dims=dims, count="late", exposure="orders", expected="forecast")
         return [s.where for s in found.segments]
 
-    return Run(draw, name)
+    return Run(draw, name, ranked=True)
+
+
+def service(expected: str | None, unlike: float) -> Run:
+    """Incidents of a monitored service, with the moments before as a forecast or without any."""
+
+    def name(table: pd.DataFrame) -> list[dict[str, object]]:
+        dims = incident_sets.NAMES
+        found = localise_incident(table, dims=dims, count="failures", exposure="sessions", expected=expected)
+        return [s.where for s in found.segments]
+
+    return Run(lambda seed: incident_sets.instance(seed, unlike), name, ranked=True)
+
+
+SERVICE = {
+    "service": service("forecast", incident_sets.UNLIKE),
+    "service, no forecast": service(None, incident_sets.UNLIKE),
+    "service, no forecast, alike": service(None, 0.1),
+}
 
 
 def measure(label: str, run: Run, seeds: Iterable[int]) -> list[figures.Figure]:
     """One row of the table."""
-    hits = named = planted = alarms = cubes = 0
+    hits = named = planted = alarms = cubes = first = third = 0
     spent: list[float] = []
     for seed in seeds:
         table, truth = run.draw(seed)
         start = time.process_time()
-        found = {tuple(where.items()) for where in run.name(table)}
+        ranked = [tuple(where.items()) for where in run.name(table)]
         spent.append(time.process_time() - start)
+        found = set(ranked)
+        first, third = first + len(set(ranked[:1]) & truth), third + len(set(ranked[:3]) & truth)
         hits, named, planted = hits + len(found & truth), named + len(found), planted + len(truth)
         alarms, cubes = alarms + bool(found), cubes + 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -83,6 +105,8 @@ def measure(label: str, run: Run, seeds: Iterable[int]) -> list[figures.Figure]:
         ("F1", 2 * hits / (named + planted) if planted else none, "ratio"),
         ("precision", hits / max(named, 1) if planted else none, "ratio"),
         ("recall", hits / planted if planted else none, "ratio"),
+        ("top-1 F1", 2 * first / (cubes + planted) if run.ranked else none, "ratio"),
+        ("recall at 3", third / planted if run.ranked else none, "ratio"),
         ("false alarms", none if planted else alarms / cubes, "share"),
         ("CPU s, mean", sum(spent) / cubes, ""),
         ("CPU s, max", max(spent), ""),
@@ -99,12 +123,14 @@ def runs(name: str) -> dict[str, Run]:
         return {name: values(name, planted=True)} | quiet
     if name == "incident":
         return {"incident": incidents()}
+    if name == "service":
+        return SERVICE
     return {f"{name} {kind}": rates(name, kind) for kind in ("planted", "null", "mix")}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sets", nargs="+", choices=["S", "L", "H", "C", "D", "incident"])
+    parser.add_argument("sets", nargs="+", choices=["S", "L", "H", "C", "D", "incident", "service"])
     parser.add_argument("--cubes", type=int, default=40)
     parser.add_argument("--seed", type=int, default=20000)
     figures.add_option(parser)
