@@ -141,7 +141,7 @@ def _q(scan_: Scan, p: float) -> float:
 
 def _sentence(metric: Metric, where: Slice, now: float, usual: float, excess: Estimate, total: float) -> str:
     if metric.kind == "index":
-        return f"{where.spoken} costs {share(now / usual - 1)} more than it did for the same parcels."
+        return f"{metric.label}, {where.spoken}: {share(now / usual - 1)} more than the same parcels used to cost."
     shown, was = share(metric.shown(now)), share(metric.shown(usual))
     more = f"{number(excess.value)} more {metric.unit} a week than expected"
     return f"{metric.label}, {where.spoken}: {shown} instead of {was}; {more}, among {number(total)} a week."

@@ -16,8 +16,6 @@ from closeloop.stages import filter_sql
 ALPHA = 0.01
 """The chance, over all dimensions together, of calling an even rise uneven."""
 
-MOST = 2
-
 NOT_A_PLACE = {"weekday", "sku", "campaign"}
 """Dimensions with too many values to compare, or that name no part of the business."""
 
@@ -49,7 +47,8 @@ def uneven(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> 
     found = levels(con, metric, pattern, dims, condition)
     tests = (one for i, dim in enumerate(dims) if (one := _tested(dim, _of(found, i))))
     sure = sorted((one for one in tests if one.p <= ALPHA / len(dims)), key=lambda one: (-one.weight, one.dim))
-    return tuple(_said(metric, one) for one in sure[:MOST])
+    starts = ("It is not alike everywhere: ", "Nor by another trait: ")
+    return tuple(_said(metric, one, start) for one, start in zip(sure, starts, strict=False))
 
 
 def _of(found: dict[tuple[int, str], Level], at: int) -> dict[str, Level]:
@@ -66,9 +65,9 @@ def _tested(dim: str, told: dict[str, Level]) -> _Uneven | None:
     return _Uneven(dim, told, middle, float(chi2.sf(apart, len(told) - 1)))
 
 
-def _said(metric: Metric, one: _Uneven) -> Evidence:
+def _said(metric: Metric, one: _Uneven, start: str) -> Evidence:
     ranked = sorted(one.told, key=lambda value: (one.told[value].change - one.middle) / max(one.told[value].se, 1e-9))
     (least, calm), (most, worst) = ((value, one.told[value]) for value in (ranked[0], ranked[-1]))
     high, low = (Slice(((one.dim, value),)) for value in (most, least))
     told = f"{high} rose most ({moved(metric, worst)}), {low} least ({moved(metric, calm)})"
-    return Evidence(f"It is not alike everywhere: {told}.", True)
+    return Evidence(f"{start}{told}.", True)
