@@ -22,7 +22,7 @@ LEFT = 0.65
 """The part of the expected orders at which, or below, a stream of orders has broken off; more is a change of mix."""
 
 FELT = 0.5
-"""The part of a slice's missing orders that the whole merchant must miss too: what others gained has only moved."""
+"""The part of a slice's missing orders that what is wider must miss too: what others gained has only moved."""
 
 MOST = 3
 
@@ -122,8 +122,9 @@ def _orders(con: duckdb.DuckDBPyConnection, week: date) -> Iterable[_Gap]:
     """Hold the orders of each slice against what the rest of the merchant's orders lead one to expect."""
     rows = _rows(con, ORDERS, week)
     all_weeks = rows.groupby("week")["whole"].sum()
+    streams = {Slice(): all_weeks}
     for where, mine in _slices(rows, ORDERS.dims):
-        own = mine["part"].reindex(all_weeks.index, fill_value=0)
+        own = streams[where] = mine["part"].reindex(all_weeks.index, fill_value=0)
         jump = jump_of(_weeks(own, all_weeks))
         if not jump or jump.now >= jump.before:
             continue
@@ -131,13 +132,19 @@ def _orders(con: duckdb.DuckDBPyConnection, week: date) -> Iterable[_Gap]:
         ratio = jump.before / max(1 - jump.before, 1e-9)
         expected = float((ratio * (all_weeks - own))[since].mean())
         now, usual = float(own[since].mean()), float(own[~since].mean())
-        felt = float(all_weeks[~since].mean() - all_weeks[since].mean()) >= FELT * (usual - now)
+        wider = [streams[one] for one in _wider(where)]
+        felt = all(float(one[~since].mean() - one[since].mean()) >= FELT * (usual - now) for one in wider)
         if felt and now <= LEFT * min(expected, usual) and expected - now >= FEWEST_MISSING:
             said = (
                 f"Orders are missing, {where.spoken}: {number(now)} a week since the week of {day(jump.since)}"
                 f" instead of {number(expected)} at the pace of all others."
             )
             yield _Gap(_alarm("orders", where, jump, said), expected - now)
+
+
+def _wider(where: Slice) -> list[Slice]:
+    """Return what should miss the orders of a slice too: the whole, and both streams of which it is the crossing."""
+    return [Slice(), *(Slice((one,)) for one in where.where if len(where.where) > 1)]
 
 
 def _weeks(part: pd.Series, whole: pd.Series) -> Weeks:

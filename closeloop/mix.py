@@ -12,6 +12,7 @@ from closeloop.model import Alarm
 from closeloop.stats import level_shift
 from closeloop.stats.level_shift import onset, rise
 from closeloop.stats.multiple_testing import benjamini_hochberg
+from closeloop.stats.strain import strain
 from closeloop.words import day, share
 
 GRAINS = (("orders", "order_to_handover"), ("parcels", "label_to_first_scan"), ("order lines", "return_rate"))
@@ -74,10 +75,7 @@ def _looks(grain: str, series: Series) -> list[Alarm]:
 def _p(parts: Series, bad: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the p value of a rise of `bad` / `whole`, the choice of window paid for."""
     dims = [where.dims for where in parts.slices]
-    each = [
-        rise(bad, whole, w, binomial=True, strain=level_shift.strain(bad, whole, w, dims, binomial=True)).p
-        for w in WINDOWS
-    ]
+    each = [rise(bad, whole, w, binomial=True, strain=strain(bad, whole, w, dims, binomial=True)).p for w in WINDOWS]
     return np.minimum(1.0, np.stack(each).min(axis=0) * len(WINDOWS))
 
 

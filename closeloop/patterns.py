@@ -112,7 +112,7 @@ def _weeks(rest: Scan, row: int) -> int:
     """Return how many weeks ago a rise began; where levels wander, only the weeks around its window can tell."""
     bad, total = rest.series.bad[row], rest.series.total[row]
     if not rest.recent[row]:
-        return level_shift.onset(bad, total, LONGEST_WEEKS)
+        return level_shift.onset(bad, total, LONGEST_WEEKS, rest.trust[row])
     longest = 2 * int(rest.window[row])
     near = slice(-(longest + level_shift.MIN_BASELINE), None)
     return level_shift.onset(bad[near], total[near], longest)

@@ -7,14 +7,16 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from closeloop import comparisons, gaps, metrics, project, simulate
+from benchmarks.patterns.sizes import Size, size_of
+from closeloop import comparisons, cube, gaps, metrics, project, simulate
 from closeloop.loop import Loop, read_source
-from closeloop.model import Alarm, Cause, Pattern, Slice
+from closeloop.model import Alarm, Cause, Metric, Pattern, Slice
 from closeloop.simulate import Problem, Scenario
 
 Record = dict[str, Any]
@@ -39,8 +41,10 @@ def opened(scenario: Scenario, out: Path) -> Loop:
     con = duckdb.connect(config={"threads": 1})
     con.execute("ATTACH ':memory:' AS store")
     simulate.write_tables(simulate.simulate(scenario), con)
-    source = read_source(project.root() / "params/sources/demo", Path("no files"))
-    return Loop(source, scenario.start + timedelta(weeks=scenario.weeks - 1), con, (), out / "log.csv", out)
+    folder = project.root() / "params/sources/demo"
+    newest = scenario.start + timedelta(weeks=scenario.weeks - 1)
+    source = replace(read_source(folder, Path("no files")), holidays=simulate.HOLIDAYS)
+    return Loop(source, newest, con, (), out / "log.csv", out, folder)
 
 
 def review(seed: int, scenario: Scenario, loop: Loop) -> Iterator[Record]:
@@ -50,17 +54,20 @@ def review(seed: int, scenario: Scenario, loop: Loop) -> Iterator[Record]:
     truths = [one for one in scenario.problems if one.role == "problem"]
     decoys = [one for one in scenario.problems if one.role == "decoy"]
     others = [(p, c) for p, c in shown if not any(_about(p, one) for one in truths)]
+    real = [p for p, _ in others if any(_made_worse(p, one) for one in decoys)]
     strange = [one for one in missing if not any(_is_gap_of(one, truth) for truth in truths)]
     common: Record = {"seed": seed, "kind": simulate.case_of(seed).title, "decoy": [d.shows_in[0] for d in decoys]}
     whole: Record = {
-        "shown": len(shown) + len(missing), "false": len(others) + len(strange),
+        "shown": len(shown) + len(missing), "false": len(others) - len(real) + len(strange),
+        "decoy_is_real": len(real),
         "decoy_blamed": any(_blamed(p, c, one) for p, c in others for one in decoys),
         "others": [f"{p.metric}: {p.slice} since {p.onset}: {c.origin} {c.weight}" for p, c in others]
         + [f"missing {one.what}: {one.scope} since {one.since}" for one in strange],
     }  # fmt: skip
-    nothing: Record = {"shown": 0, "false": 0, "decoy_blamed": False, "others": []}
+    nothing: Record = {"shown": 0, "false": 0, "decoy_is_real": 0, "decoy_blamed": False, "others": []}
     for i, truth in enumerate(truths):
-        told = _of(truth, shown, decoys, loop)
+        size = size_of(truth, _slice(truth), loop.cube, partial(_without, scenario, truth))
+        told = _of(truth, shown, decoys, loop, size) | {"size": round(size.times, 2), "worth": size.worth}
         gap = _as_gap(truth, loop) if any(_is_gap_of(one, truth) for one in missing) else {}
         yield common | (nothing if i else whole) | (told if told["found"] else told | gap)
     if not truths:
@@ -120,7 +127,22 @@ def _blamed(pattern: Pattern, cause: Cause, decoy: Problem) -> bool:
     return _fits(pattern, decoy) and near and _slice(decoy).contains(pattern.slice) and cause.origin != "undecided"
 
 
-def _of(truth: Problem, shown: Sequence[Shown], decoys: Sequence[Problem], loop: Loop) -> Record:
+def _without(scenario: Scenario, truth: Problem, asked: tuple[Metric, ...]) -> cube.Cube:
+    """Build the cube of the same merchant, drawn with the same luck, without one planted thing."""
+    others = tuple(one for one in scenario.problems if one is not truth)
+    with tempfile.TemporaryDirectory() as out:
+        twin = opened(replace(scenario, problems=others), Path(out))
+        return cube.build(twin.con, twin.week, asked)
+
+
+def _made_worse(pattern: Pattern, decoy: Problem) -> bool:
+    """Say whether a pattern is about more orders than the hands can pack, which is not what was planted but true."""
+    (first, *_) = decoy.effects
+    busy = first.kind == "volume" and not first.target and first.end is None
+    return busy and _fits(pattern, decoy) and pattern.onset >= decoy.start - SLACK
+
+
+def _of(truth: Problem, shown: Sequence[Shown], decoys: Sequence[Problem], loop: Loop, size: Size) -> Record:
     mine = sorted(
         (pair for pair in shown if _about(pair[0], truth)), key=lambda pair: (not _right(pair[0], truth), pair[0].p)
     )
@@ -129,12 +151,12 @@ def _of(truth: Problem, shown: Sequence[Shown], decoys: Sequence[Problem], loop:
         return told
     pattern, cause = mine[0]
     seen = min((p.first_seen or p.week) for p, _ in mine) + timedelta(days=7)
-    days = (seen - truth.start).days
+    days, known = (seen - truth.start).days, (seen - size.since).days
     late = metrics.by_id(pattern.metric).complete_after
     return told | {
         "metric": pattern.metric, "what": pattern.kind, "slice": list(pattern.slice.where),
         "right_slice": _right(pattern, truth), "weeks_to_find": max(0, days) / 7,
-        "weeks_since_known": max(0.0, days - late) / 7,
+        "weeks_since_known": max(0.0, known - late) / 7,
         "onset_error": (cause.onset - truth.start).days,
         "onset_covered": bool(cause.onset_low and cause.onset_high
                               and cause.onset_low <= truth.start <= cause.onset_high),

@@ -26,10 +26,17 @@ def measured(records: Sequence[Record]) -> tuple[Figure, ...]:
     found = [r for r in planted if r["found"]]
     asked = [r for r in found if r["said_origin"]]
     decided = [r for r in asked if r["said_origin"] != "undecided"]
+    worth = [r for r in planted if r["worth"]]
     n, weeks = len(found), median([r["weeks_since_known"] for r in found] or [0.0])
     return (
         share("planted problems found", n, len(planted)),
         share("found within two weeks of when they could be measured", _count(found, _in_time), len(planted)),
+        share("those worth acting on, found", _count(worth, lambda r: r["found"]), len(worth)),
+        share(
+            "those worth acting on, found within two weeks",
+            _count(worth, lambda r: r["found"] and _in_time(r)),
+            len(worth),
+        ),
         Figure("weeks from then to the first report, median", weeks, "weeks", n=n),
         share("right slice, of the found", _count(found, lambda r: r["right_slice"]), n),
         share(
@@ -40,6 +47,11 @@ def measured(records: Sequence[Record]) -> tuple[Figure, ...]:
         share("first day in its 95 % interval", _count(found, lambda r: r["onset_covered"]), n),
         share("decoy blamed, of the planted", _count(planted, _blamed), len(planted)),
         share("shown patterns that are false", sum(r["false"] for r in records), sum(r["shown"] for r in records)),
+        share(
+            "shown patterns about a decoy that really made it worse",
+            sum(r["decoy_is_real"] for r in records),
+            sum(r["shown"] for r in records),
+        ),
         share("merchants without a problem, silent", _count(nulls, lambda r: not r["shown"]), len(nulls)),
     )
 

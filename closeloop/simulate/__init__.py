@@ -3,6 +3,7 @@
 from closeloop.simulate.canonical import write_tables
 from closeloop.simulate.cases import CASES, Case, case_of
 from closeloop.simulate.cases import merchant as case_merchant
+from closeloop.simulate.clocks import HOLIDAYS
 from closeloop.simulate.demo import DEMO, demo_scenario
 from closeloop.simulate.exports import write_exports
 from closeloop.simulate.merchant import Merchant, simulate
@@ -11,6 +12,7 @@ from closeloop.simulate.scenario import Change, Effect, Noise, Problem, Scenario
 __all__ = [
     "CASES",
     "DEMO",
+    "HOLIDAYS",
     "Case",
     "Change",
     "Effect",

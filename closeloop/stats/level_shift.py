@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,23 +19,17 @@ MIN_BASELINE = 8
 PRIOR_DF = 10.0
 """How many residuals the other series' dispersion is worth."""
 
-CHI_SQUARE_MEDIAN = 0.4549
-"""Median of a squared standard normal."""
-
 STEADIEST = 0.002
 """Relative error of a period's sum at least: a past without any noise would make rounding errors news."""
+
+CHI_SQUARE_MEDIAN = 0.4549
+"""Median of a squared standard normal."""
 
 UNASKED = 8
 """Newest periods that do not tell how much the past moved: they may hold what is looked for."""
 
-FEWEST_ENDS = 3
-"""Earlier tests without which the strain is not known."""
-
-UNKNOWN_STRAIN = 1.5
-"""What is assumed then: shared shocks of a few weeks, as simulated merchants show them."""
-
-STRAIN_PRIOR = 20.0
-"""How many earlier tests the average over all series is worth."""
+LULL = 0.25
+"""Part of its newest rise that a series may show in a period that passes for normal."""
 
 
 class Rise(NamedTuple):
@@ -51,7 +44,15 @@ class Rise(NamedTuple):
     dispersion: Floats
 
 
-def rise(bad: Floats, total: Floats, window: int, *, binomial: bool, strain: Floats | float = 1.0) -> Rise:
+def rise(
+    bad: Floats,
+    total: Floats,
+    window: int,
+    *,
+    binomial: bool,
+    strain: Floats | float = 1.0,
+    trust: Floats | None = None,
+) -> Rise:
     """Test whether the last `window` columns lie above the up to 26 before them (one-sided).
 
     `bad` and `total` are series x periods; the ratio of their sums is the level. For counts of counts
@@ -59,24 +60,29 @@ def rise(bad: Floats, total: Floats, window: int, *, binomial: bool, strain: Flo
     of that size have (moments; McCullagh and Nelder 1989, sections 4.5 and 9.2); else it is
     estimated from the periods alone. Shocks that last are allowed for by a pooled lag-1
     autocorrelation. Small counts get the larger of the t and the negative binomial tail. With fewer
-    than 8 baseline periods p is 1. `strain` (see below) widens the errors.
+    than 8 baseline periods p is 1. `strain` (`stats.strain`) widens the errors; `trust`
+    (`stats.outbreaks`), 0 to 1 for each period, is how much of it tells what is normal.
     """
     now, past = (
         slice(bad.shape[1] - window, bad.shape[1]),
         slice(max(0, bad.shape[1] - window - BASELINE), -window),
     )
     x, n = bad[:, now].sum(axis=1), total[:, now].sum(axis=1)
-    base_bad, base_total = bad[:, past], total[:, past]
+    weight = np.ones_like(bad[:, past]) if trust is None else trust[:, past]
+    base_bad, base_total = weight * bad[:, past], weight * total[:, past]
     periods = (base_total > 0).sum(axis=1)
     level = level_of(base_bad, base_total, binomial)
     unit = level * (1 - level) if binomial else np.ones_like(level)
     residual = _residuals(base_bad, base_total, level, unit)
-    phi, df = _dispersion(residual, base_total, periods, binomial)
+    base_periods = (weight * (base_total > 0)).sum(axis=1)
+    phi, df = _dispersion(residual, base_total, base_periods, binomial)
     if not binomial:
         phi = np.maximum(phi, (STEADIEST * level) ** 2 * base_total.sum(axis=1) / np.maximum(periods, 1))
     rho = _autocorrelation(residual, base_total)
     spread = n * _inflation(window, rho) + n**2 / np.maximum(base_total.sum(axis=1), 1e-9) * _inflation(26, rho)
     expected = level * n
+    if binomial:
+        phi = 1 + (phi - 1) * np.maximum(1.0, n / window * base_periods / np.maximum(base_total.sum(axis=1), 1e-9))
     variance = unit * phi * spread * np.square(strain)
     p = tail(x, expected, variance, df, binomial)
     p = np.where((periods >= MIN_BASELINE) & (n > 0), p, 1.0)
@@ -95,7 +101,7 @@ def _residuals(bad: Floats, total: Floats, level: Floats, unit: Floats) -> Float
     return np.where(total > 0, (bad - level[:, None] * total) / scale, 0.0)
 
 
-def _dispersion(residual: Floats, total: Floats, periods: NDArray[np.int_], binomial: bool) -> tuple[Floats, Floats]:
+def _dispersion(residual: Floats, total: Floats, periods: Floats, binomial: bool) -> tuple[Floats, Floats]:
     own_df = np.maximum(periods - 1, 1).astype(float)
     own = (residual**2).sum(axis=1) / own_df
     if not binomial:
@@ -135,65 +141,32 @@ def tail(x: Floats, expected: Floats, variance: Floats, df: Floats, binomial: bo
     return p
 
 
-def strain(bad: Floats, total: Floats, window: int, groups: Sequence[Hashable], *, binomial: bool) -> Floats:
-    """Return, per series, how much more the past moved than `rise` would have it: a factor on its errors.
-
-    The same test is made at earlier periods, where nothing is asked; the median of its squares, by group
-    and shrunk towards all series, over that of a standard normal is what a squared standard error is
-    really worth (an empirical null by its centre, Efron 2004, so that old problems do not hide new
-    ones). Never below 1.
-    """
-    names = sorted({str(group) for group in groups})
-    codes = np.array([names.index(str(group)) for group in groups], dtype=np.int_)
-    return strain_by_group(past_squares(bad, total, window, total, binomial=binomial), codes, window)[codes]
-
-
-def past_squares(
-    bad: Floats, total: Floats, window: int, rows: Floats, *, binomial: bool, least: float = 0.0
-) -> dict[int, Floats]:
-    """Test all series at earlier ends: by the number of periods until each, their squared test values.
-
-    A series that had less than `least` of its `rows` a period before an end is NaN there. What stands at an end
-    rests on the periods before it alone, so it is the same however long the series has become since.
-    """
-    found: dict[int, Floats] = {}
-    for end in range(MIN_BASELINE + window, bad.shape[1] - UNASKED + 1, 2):
-        large = rows[:, max(0, end - UNASKED) : end].mean(axis=1) >= least
-        test = rise(bad[large, :end], total[large, :end], window, binomial=binomial)
-        found[end] = np.full(len(bad), np.nan)
-        found[end][large] = ((test.observed - test.expected) / np.maximum(test.se, 1e-9)) ** 2
-    return found
-
-
-def strain_by_group(squares: dict[int, Floats], codes: NDArray[np.int_], window: int) -> Floats:
-    """Return the factor of each group of series from the squares of their earlier tests."""
-    groups = int(codes.max(initial=0)) + 1
-    if len(squares) < FEWEST_ENDS:
-        return np.full(groups, UNKNOWN_STRAIN)
-    seen = np.array(list(squares.values()))
-    of, known = np.broadcast_to(codes, seen.shape)[np.isfinite(seen)], seen[np.isfinite(seen)]
-    if not len(known):
-        return np.full(groups, UNKNOWN_STRAIN)
-    members = np.bincount(of, minlength=groups)
-    parts = np.split(known[np.argsort(of, kind="stable")], np.cumsum(members)[:-1])
-    own = np.array([np.median(part) if len(part) else 0.0 for part in parts])
-    looks = members * 2 / window
-    shrunk = (looks * own + STRAIN_PRIOR * np.median(known)) / (looks + STRAIN_PRIOR)
-    return np.sqrt(np.maximum(1.0, shrunk / CHI_SQUARE_MEDIAN))
-
-
-def onset(bad: Floats, total: Floats, longest: int) -> int:
+def onset(bad: Floats, total: Floats, longest: int, trust: Floats | None = None) -> int:
     """Return how many periods ago the level of one series most likely stepped up (1 = the last one).
 
     Least squares over one change point (Hinkley 1970), among the last `longest` periods and with at
-    least 8 periods before them.
+    least 8 periods before them. Periods before the newest two that were normal count as much as `trust` has it:
+    a spell that was over is not the beginning of another.
     """
+    weight = (
+        np.ones(len(bad)) if trust is None else np.where(np.arange(len(bad)) < _newest_lull(bad, total), trust, 1)
+    )
+    x, n = weight * bad, weight * total
     best, score = 1, -np.inf
     for window in range(1, min(longest, len(bad) - MIN_BASELINE) + 1):
-        n1, n0 = total[-window:].sum(), total[:-window].sum()
+        n1, n0 = n[-window:].sum(), n[:-window].sum()
         if n0 <= 0 or n1 <= 0:
             continue
-        step = bad[-window:].sum() / n1 - bad[:-window].sum() / n0
+        step = x[-window:].sum() / n1 - x[:-window].sum() / n0
         gain = np.sign(step) * step**2 / (1 / n1 + 1 / n0)
         best, score = (window, gain) if gain > score else (best, score)
     return best
+
+
+def _newest_lull(bad: Floats, total: Floats) -> int:
+    """Return the end of the newest two neighbouring periods that were near the usual level; 0 without any."""
+    ratio = bad / np.maximum(total, 1e-9)
+    usual = float(np.median(ratio[total > 0])) if (total > 0).any() else 0.0
+    near = ratio - usual < LULL * (ratio[-2:].mean() - usual)
+    both = np.flatnonzero(near[1:] & near[:-1])
+    return int(both[-1]) + 2 if len(both) else 0
