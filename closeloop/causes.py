@@ -89,7 +89,8 @@ def _look(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> _
     focus = replace(pattern, slice=part.part)
     return _Looked(
         focus, milestone_split(con, focus), tuple(comparisons.spreads(con, metric, focus)),
-        clues.promise(con, metric, focus), clues.named_by_rows(con, metric, focus), mix_or_rate(con, metric, focus),
+        clues.promise(con, metric, focus),
+        clues.named_by_rows(con, metric, focus) or clues.pickup(con, metric, focus), mix_or_rate(con, metric, focus),
         part,
     )  # fmt: skip
 

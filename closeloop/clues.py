@@ -19,6 +19,12 @@ PROMISE_SHARE = 0.5
 NAMED_SHARE = 0.5
 """The part of the added exceptions that one kind must have to name the origin."""
 
+MISSED = {"label_to_first_scan", "idle_labels"}
+"""Metrics that a pickup which comes earlier makes worse, though most parcels wait shorter."""
+
+EARLIER_H, FEWEST_SCANS = 0.5, 100
+"""Hours by which parcels must be scanned sooner, and the parcels that it must be seen in."""
+
 ORIGINS = frozenset(get_args(Origin))
 
 
@@ -146,6 +152,41 @@ def named_by_rows(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Patte
     part = most.rise / sum(max(0.0, kind.rise) for kind in rises)
     origin = _usual_origin(con, most.name) if metric.id == "exception_rate" and part >= NAMED_SHARE else None
     return Named(origin, Evidence(_risen(most, part, counted), True), most.name)
+
+
+def pickup(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> Named | None:
+    """Tell a pickup that comes earlier: parcels that make it wait shorter than before, and more of them miss it.
+
+    A pickup that is missed, or a dock that is slower, makes all of them wait longer.
+    """
+    if metric.id not in MISSED or "carrier" in pattern.slice.dims:
+        return None
+    condition, values = filter_sql(pattern.slice)
+    rows = con.execute(
+        f"""
+        WITH told AS (
+            SELECT ({condition}) AS inside, label_at::DATE >= $onset AS since,
+                   epoch(first_scan_at - label_at) / 3600 AS hours
+            FROM parcel_facts
+            WHERE label_at::DATE BETWEEN $start AND $end AND first_scan_at >= label_at
+              AND first_scan_at < label_at + INTERVAL 1 DAY
+        )
+        SELECT median(hours) FILTER (inside AND NOT since), median(hours) FILTER (inside AND since),
+               median(hours) FILTER (NOT inside AND NOT since), median(hours) FILTER (NOT inside AND since),
+               count(*) FILTER (inside AND since)
+        FROM told
+        """,
+        {**values, **final_span(pattern)},
+    ).fetchall()
+    before, since, other_before, other_since, n = (float(v) if v is not None else 0.0 for v in rows[0])
+    gained, others = before - since, other_before - other_since
+    if n < FEWEST_SCANS or gained < EARLIER_H or gained - others < EARLIER_H:
+        return None
+    told = (
+        f"Half of its parcels that are scanned within a day wait {since:.1f} hours from label to scan instead of"
+        f" {before:.1f}, and yet more miss the day: the pickup comes earlier, or labels come later in the day."
+    )
+    return Named("workflow", Evidence(told, True), "pickup")
 
 
 class _Kind(NamedTuple):
