@@ -71,8 +71,8 @@ def propose(con: duckdb.DuckDBPyConnection, pattern: Pattern, why: Why) -> Remed
 
 def sentence(remedy: Remedy) -> str:
     """Say a proposal: its kind, what changes, and what is expected of it."""
-    effect = f" (expected: {remedy.expected_effect})" if remedy.expected_effect else ""
-    return f"{CHANGE_KINDS[remedy.kind].capitalize()}: {remedy.what}{effect}."
+    effect = f" Expected: {remedy.expected_effect}." if remedy.expected_effect else ""
+    return f"{CHANGE_KINDS[remedy.kind].capitalize()}: {remedy.what}.{effect}"
 
 
 def _remedy(kind: ChangeKind, what: str, metric: Metric, pattern: Pattern, why: Why) -> Remedy:
@@ -108,7 +108,8 @@ def _promised(metric: Metric, pattern: Pattern, promise: Promise) -> Remedy:
 def _relisted(metric: Metric, pattern: Pattern, why: Why) -> Remedy:
     reason = why.named.what if why.named else ""
     mend = next((text for start, text in MENDED.items() if reason.startswith(start)), "check listing and packing")
-    what = f"{mend} of {pattern.slice.spoken}" + (f"; most say {reason}" if reason else "")
+    said = f"; most say “{reason.replace('_', ' ').lower()}”" if reason else ""
+    what = f"{mend} of {pattern.slice.spoken}{said}"
     hoped = Estimate(-pattern.excess.value, -pattern.excess.high, -pattern.excess.low)
     plain = _remedy("packaging_or_labeling", what, metric, pattern, why)
     return replace(plain, expected=hoped, unit=pattern.unit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.dates import DateFormatter, MonthLocator
+from matplotlib.dates import DateFormatter, MonthLocator, WeekdayLocator
 from matplotlib.figure import Figure
 
 from closeloop import words
@@ -34,9 +34,10 @@ def _draw(axes: Axes, saving: Saving) -> None:
     axes.fill_between(weeks, [p.low for p in saving.history], [p.high for p in saving.history], color=SOFT, alpha=0.5)  # pyright: ignore[reportArgumentType]
     axes.plot(weeks, [p.value for p in saving.history], color=BLUE, marker="o")  # pyright: ignore[reportArgumentType]
     axes.axhline(0, color=SOFT, linewidth=1)
-    axes.xaxis.set_major_locator(MonthLocator())
-    axes.xaxis.set_major_formatter(DateFormatter("%b %Y"))
-    axes.set_title(words.shortened(f"Saved so far: {saving.unit}", 44))
+    long = len(weeks) > 9
+    axes.xaxis.set_major_locator(MonthLocator() if long else WeekdayLocator(byweekday=0, interval=2))
+    axes.xaxis.set_major_formatter(DateFormatter("%b %Y" if long else "%d %b"))
+    axes.set_title(words.shortened(f"{words.label(saving.metric)}: saved so far", 44))
 
 
 def saved_alt(saving: Saving) -> str:

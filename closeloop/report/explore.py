@@ -138,9 +138,7 @@ def _run(path: Path, node: Any) -> None:
 
 
 def _of_pattern(pattern: Pattern) -> list[Any]:
-    title = (
-        f"# {marked_down(pattern.sentence)}\n\nPattern {pattern.id}. This notebook is yours: change what you like."
-    )
+    title = f"# {marked_down(pattern.sentence)}\n\nPattern {pattern.id}."
     return [
         _said(f"{title} {YOURS}"),
         _said("## What stands out\n\nThe pattern beside its own past, and how sure it is."),
