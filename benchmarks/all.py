@@ -44,6 +44,7 @@ SUITE: dict[str, Bench] = {
     "patterns": Bench("patterns/run.py", "--seeds 20000 20200", "--seeds 3007 3008 --orders 300"),
     "report": Bench("report/run.py", "--orders 300 --rounds 2", "--weeks 14 --orders 40 --rounds 1"),
     "page": Bench("page/run.py", "--weeks 40 --orders 5000", "--weeks 14 --orders 40"),
+    "lab": Bench("lab/run.py", "--weeks 40 --orders 5000", "--weeks 14 --orders 40"),
     "endurance": Bench("endurance/run.py", "--orders 150 --every 13 --whole", "--orders 40 --weeks 4 --every 3"),
     "loop": Bench(
         "loop/run.py",
