@@ -1,5 +1,6 @@
 import importlib.util
 import io
+import math
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -30,6 +31,10 @@ HISTORY = tuple(
 )
 
 
+SHAPES = ("polygon", "polyline")
+BLUE = "#0b5c8a"
+
+
 def axes_of(drawing):
     return drawing.figure.axes[0]
 
@@ -53,13 +58,33 @@ def test_weeks_that_are_not_final_are_hollow():
     assert control().rows[-1][-1] == "not final yet"
 
 
+def spark(history):
+    """The band, the line and the last week of a spark, as places from the left and the top."""
+    root = ET.fromstring(charts.sparkline(history, "a <quiet> week").svg)
+    assert root.get("aria-label") == "a <quiet> week"
+    band, line = ([tuple(map(float, xy.split(","))) for xy in root.find(n).get("points").split()] for n in SHAPES)
+    dot = root.find("circle")
+    return band, line, ((float(dot.get("cx")), float(dot.get("cy"))), dot.get("fill"))
+
+
 def test_a_spark_ends_with_the_newest_final_week():
-    [line, last] = axes_of(charts.sparkline(HISTORY)).lines
-    assert list(line.get_ydata())[-1] == list(last.get_ydata())[-1] == 0.01
-    assert to_hex(last.get_markerfacecolor()) != "#ffffff"
+    band, line, (last, face) = spark(HISTORY)
+    assert (len(line), last, face) == (9, line[-1], BLUE)
     growing = [replace(point, final=False) for point in HISTORY]
-    [*_, last] = axes_of(charts.sparkline(growing)).lines
-    assert (list(last.get_ydata()), to_hex(last.get_markerfacecolor())) == ([0.29], "#ffffff")
+    assert spark(growing)[2][1] == "#ffffff"
+    assert len(spark(growing)[1]) == 10
+    heights = [y for _, y in line]
+    values = [point.value for point in HISTORY[:9]]
+    assert np.corrcoef(heights, values)[0, 1] == pytest.approx(-1, abs=1e-4), "higher values stand higher"
+    scale = np.polyfit(values, heights, 1)
+    assert {round(y, 0) for _, y in band} == {round(float(np.polyval(scale, v)), 0) for v in (0.05, 0.15)}
+    assert [x for x, _ in line] == sorted({x for x, _ in band})
+
+
+def test_a_spark_of_unknown_values_is_drawn():
+    empty = [replace(point, value=math.nan) for point in HISTORY]
+    assert len(spark(empty)[1]) == 1
+    assert len(spark(HISTORY[:1])[1]) == 1
 
 
 def test_the_band_is_the_normal_variation():
@@ -160,7 +185,7 @@ def test_a_chart_without_words_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("draw", "nothing"), [(charts.milestone_split, ()), (charts.ranking, ()), (charts.sparkline, ()), (control, ())]
+    ("draw", "nothing"), [(charts.milestone_split, ()), (charts.ranking, ()), (spark, ()), (control, ())]
 )
 def test_nothing_to_draw_is_an_error_that_says_so(draw, nothing):
     with pytest.raises(ValueError, match=r"no stages|no patterns|at least one week"):

@@ -3,8 +3,9 @@
 from closeloop.charts.lasting import lasting
 from closeloop.charts.ranked import ranking
 from closeloop.charts.saved import saved, saved_alt
+from closeloop.charts.spark import sparkline
 from closeloop.charts.steps import milestone_split
-from closeloop.charts.weekly import before_after, control_chart, sparkline
+from closeloop.charts.weekly import before_after, control_chart
 from closeloop.pictures import Drawing, Shown, png, shown
 
 __all__ = [

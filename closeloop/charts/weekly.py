@@ -12,7 +12,6 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter, MonthLocator, WeekdayLocator, date2num
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from closeloop import words
@@ -57,25 +56,6 @@ def before_after(verdict: Verdict, label: str = "") -> Drawing:
         _averages(axes, frame, verdict)
         _finish_weekly(axes, frame, f"{title}, by week", verdict.unit, columns=2)
     return Drawing(figure_of(axes), WEEK_COLUMNS, _week_rows(verdict.history, verdict.unit))
-
-
-def sparkline(history: Sequence[Point]) -> Drawing:
-    """Draw the recent weeks as one small line in its band, the last week marked.
-
-    Weeks that can still change are left out once one is final: a count that is still growing looks like
-    an improvement. Raises ValueError when there is no week to draw.
-    """
-    frame = _frame(history)
-    frame = frame[frame.final] if frame.final.any() else frame
-    with mpl.rc_context(STYLE):
-        axes = Figure(figsize=(2.2, 0.5)).add_axes((0.01, 0.04, 0.97, 0.92))
-        axes.fill_between(frame.week, frame.low, frame.high, color=BAND, lw=0)
-        sns.lineplot(frame, x="week", y="value", color=BLUE, lw=1.6, estimator=None, ax=axes)
-        last = frame.dropna(subset="value").tail(1)
-        face = BLUE if bool(last.final.all()) else "white"
-        axes.plot(last.week, last.value, "o", ms=5.5, mfc=face, mec=BLUE, clip_on=False)
-        axes.set_axis_off()
-    return Drawing(figure_of(axes), WEEK_COLUMNS, ())
 
 
 def _frame(history: Sequence[Point]) -> pd.DataFrame:

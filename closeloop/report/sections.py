@@ -165,7 +165,7 @@ def _templates() -> Environment:
 def _spark(kpi: Kpi) -> Shown | None:
     weeks = len(kpi.history)
     alt = f"{kpi.label}: the last {weeks} weeks in their band of normal variation"
-    return shown(sparkline(kpi.history), alt) if weeks > 1 else None
+    return sparkline(kpi.history, alt) if weeks > 1 else None
 
 
 def _pattern_chart(pattern: Pattern) -> Shown | None:

@@ -51,8 +51,8 @@ def run_notebook(tmp_path_factory):
     tagged = [
         new.new_code_cell(source, metadata={"tags": [tag]})
         for tag, source in (
-            ("parameters", "week = 'UNTOUCHED'\ncharts.shown(charts.sparkline(kpi.history), 'SECRET CHART')"),
-            ("injected-parameters", "week = '2026-W47'\ncharts.shown(charts.sparkline(kpi.history), 'SECRET CHART')"),
+            ("parameters", "week = 'UNTOUCHED'\ncharts.sparkline(kpi.history, 'SECRET CHART')"),
+            ("injected-parameters", "week = '2026-W47'\ncharts.sparkline(kpi.history, 'SECRET CHART')"),
         )
     ]
     cells = [
