@@ -201,3 +201,19 @@ def test_a_long_table_says_what_it_leaves_out(loop: Workbench) -> None:
     assert answer._repr_html_().count("<tr>") == 501
     assert "The first 500 of 3,000 rows" in answer._repr_html_()
     assert "2,980 more" in repr(answer)
+
+
+def test_plot_the_dots_rebases_on_a_day_and_uses_final_weeks_only(loop: Workbench) -> None:
+    weeks = loop.measure("return_rate")
+    final = weeks.frame[weeks.frame["final"]].reset_index(drop=True)
+    day = final["week"][len(final) // 2]
+    dots = weeks.dots(day)
+    assert len(dots) == len(final) < len(weeks.frame), "young weeks would look good"
+    for half in (final["week"] < day, final["week"] >= day):
+        values, drawn = final["value"][half], dots[half.to_numpy()]
+        moves = values.diff().abs().dropna()
+        moves = moves[moves < 3.267 * moves.mean()]
+        assert drawn["centre"].to_numpy() == pytest.approx(values.mean())
+        assert (drawn["high"] - drawn["centre"]).to_numpy() == pytest.approx(2.66 * moves.mean())
+    with pytest.raises(ValueError, match="must leave each chart 2"):
+        weeks.dots(final["week"].iloc[-1])

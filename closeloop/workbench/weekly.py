@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 
 import numpy as np
@@ -15,6 +16,7 @@ from closeloop.cube import Series
 from closeloop.loop import Loop
 from closeloop.model import Metric, Point
 from closeloop.patterns import history
+from closeloop.stats.control_chart import control_chart as plot_the_dots
 from closeloop.workbench import names, pictures
 from closeloop.workbench.answers import Answer, Column
 from closeloop.workbench.asked import Period, Subject
@@ -39,6 +41,18 @@ class Weeks(Answer):
         metric, pattern = self.series.metric, self.about.pattern
         drawn = control_chart(self.points, metric.label, metric.unit, pattern.onset if pattern else None)
         return shown(drawn, self.says)
+
+    def dots(self, *rebased: date) -> pd.DataFrame:
+        """Judge the final weeks by the rules of "plot the dots" (NHS, XmR): `signal` is the first that marks a week.
+
+        From each day in `rebased` on, such as that of a change in the log, new limits begin. The rules know neither
+        seasons nor how many series are looked at: the weekly scan does. Raises ValueError where a part of the chart
+        would have fewer than two weeks.
+        """
+        points = [p for p in self.points if p.final and not math.isnan(p.value)]
+        starts = [sum(p.week < day for p in points) for day in rebased]
+        chart = plot_the_dots([p.value for p in points], rebase=starts)
+        return pd.DataFrame({"week": [p.week for p in points], **chart._asdict()})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
