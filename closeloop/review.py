@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -66,13 +67,14 @@ def propose(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: f
     least; then the metric must be final. Without `hoped` it is half of what the scope rose by since the change's
     pattern began, or -0.2 where nothing says since when. The change's own review date is not looked at.
 
-    Raises ValueError when `hoped` is no reduction, the data lacks the metric, or it holds too little before the ship
-    date to plan anything.
+    Raises ValueError when `hoped` is no reduction, the data lacks the metric or a value of the scope, or it holds too
+    little before the ship date to plan anything.
     """
     if hoped is not None and not MOST_HOPED <= hoped <= LEAST_HOPED:
         raise ValueError(f"the hoped-for effect is {hoped:g}; write a reduction from -0.95 to -0.01, such as -0.2")
     if change.metric not in TIME_IDS:
         cube.of(change.metric)
+    _check_values(con, change)
     plan = _plan(con, cube, change, hoped)
     if plan is None:
         raise ValueError(
@@ -94,6 +96,22 @@ def half_the_rise(daily: pd.DataFrame, change: Change) -> float:
         return HOPED
     rise = 1 - (before["x"] / before["n"]) / (now["x"] / now["n"])
     return max(MOST_HOPED, -HALF * float(rise)) if HALF * rise >= -LEAST_HOPED else HOPED
+
+
+def _check_values(con: duckdb.DuckDBPyConnection, change: Change) -> None:
+    """Raise ValueError for a value of the scope that no row has."""
+    time = next((one for one in metrics.TIMES if one.id == change.metric), None)
+    view = time.view if time else metrics.by_id(change.metric).view
+    for dim, value in change.scope.where:
+        rows = con.execute(
+            f"SELECT DISTINCT {dim}::VARCHAR FROM {view} WHERE {dim} IS NOT NULL ORDER BY 1"
+        ).fetchall()
+        known = [str(row[0]) for row in rows]
+        if value not in known:
+            folded = {name.casefold(): name for name in known}
+            near = [folded[name] for name in difflib.get_close_matches(value.casefold(), folded, n=1)]
+            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known[:12])}"
+            raise ValueError(f"scope: no row has {dim} = {value!r}; {hint}")
 
 
 def _proposal(plan: ReviewPlan, change: Change, final: int) -> Proposal:

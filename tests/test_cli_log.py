@@ -129,6 +129,17 @@ def test_add_says_when_no_review_could_ever_tell(closeloop: Callable[..., Said],
     assert max(map(len, said.out.splitlines())) <= 80
 
 
+def test_add_names_a_value_of_the_scope_that_no_row_has(
+    closeloop: Callable[..., Said], log: Path, files: Path
+) -> None:
+    before = log.read_bytes()
+    for value, hint in (("Ups", "did you mean 'UPS'?"), ("fax", "it has: ")):
+        said = closeloop("add", *NEW, "--scope", f"carrier = {value}", "--data", str(files))
+        assert said.code == 1
+        assert f"scope: no row has carrier = {value!r}; {hint}" in said.err
+    assert log.read_bytes() == before
+
+
 def test_add_drafts_a_change_from_a_pattern(closeloop: Callable[..., Said], log: Path, files: Path) -> None:
     found = open_once(SHOP, "2026-W47", str(files)).patterns.patterns
     pattern = next(p for p in found if p.slice.where)
