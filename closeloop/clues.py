@@ -19,6 +19,9 @@ PROMISE_SHARE = 0.5
 NAMED_SHARE = 0.5
 """The part of the added exceptions that one kind must have to name the origin."""
 
+PACKED = {"defective_or_damaged", "wrong_item", "missing_parts"}
+"""Classes of reasons that one SKU is returned for when it is badly packed or picked; others are the listing's."""
+
 MISSED = {"label_to_first_scan", "idle_labels"}
 """Metrics that a pickup which comes earlier makes worse, though most parcels wait shorter."""
 
@@ -150,7 +153,8 @@ def named_by_rows(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Patte
     if most is None or most.rise <= 0:
         return None
     part = most.rise / sum(max(0.0, kind.rise) for kind in rises)
-    origin = _usual_origin(con, most.name) if metric.id == "exception_rate" and part >= NAMED_SHARE else None
+    asked = _usual_origin if metric.id == "exception_rate" else _of_returns
+    origin = asked(con, most.name) if part >= NAMED_SHARE else None
     return Named(origin, Evidence(_risen(most, part, counted), True), most.name)
 
 
@@ -212,6 +216,14 @@ def _risen(told: _Kind, part: float, counted: str) -> str:
         f"{share(part)} of the added {counted} are {kind if kind.isupper() else kind.replace('_', ' ')}: from"
         f" {share(before)} to {share(now)} of all, {middle} points ({interval(low, high)})."
     )
+
+
+def _of_returns(con: duckdb.DuckDBPyConnection, reason: str) -> Origin | None:
+    """Return whose a reason of returns usually is, by its class: who packs, or who writes the listing."""
+    rows = con.execute(
+        "SELECT any_value(reason_class) FROM return_facts WHERE reason = $reason", {"reason": reason}
+    ).fetchall()
+    return "warehouse" if rows[0][0] in PACKED else "workflow"
 
 
 def _usual_origin(con: duckdb.DuckDBPyConnection, category: str) -> Origin | None:

@@ -112,12 +112,13 @@ def _sharpened(raw: Weights) -> Weights:
 def _weighed(metric: Metric, dims: set[str], steps: dict[str, float], clues: Clues) -> Weights:
     if clues.promise_to_blame:
         return _share({"workflow": 0.9})
-    if clues.named and clues.named.origin:
+    if clues.named and clues.named.origin and metric.id != "return_rate":
         return _share({clues.named.origin: 0.8})
     if metric.kind == "index":
         return _share({"carrier": 0.9}) if dims & {"carrier", "service"} else _share({})
     if metric.id == "return_rate":
-        return _share({"workflow": 0.9}) if dims & GOODS_DIMS else _share({})
+        origin: Origin = clues.named.origin or "workflow" if clues.named else "workflow"
+        return _share({origin: 0.85}) if dims & GOODS_DIMS else _share({})
     total: Weights = {}
     for step, part in (steps or {_only_step(metric): 1.0}).items():
         for origin, weight in _of_step(step, dims, clues).items():

@@ -1,10 +1,12 @@
 """What rows say of themselves: a pickup that comes earlier is told from a dock that became slower."""
 
+import duckdb
 import numpy as np
 import pandas as pd
+import pytest
 
 from closeloop import clues, metrics
-from tests.planted_parcels import START, connection, drawn, pattern
+from tests.planted_parcels import ONSET, START, connection, drawn, pattern
 
 
 def test_a_pickup_that_comes_earlier_is_the_workflows_and_a_slower_dock_is_not() -> None:
@@ -25,3 +27,23 @@ def test_a_pickup_that_comes_earlier_is_the_workflows_and_a_slower_dock_is_not()
 def test_another_metric_is_not_asked_for_a_pickup() -> None:
     con = connection(drawn(np.random.default_rng(8), 2))
     assert clues.pickup(con, metrics.by_id("slow_transit"), pattern("slow_transit", warehouse="NV")) is None
+
+
+@pytest.mark.parametrize(("reason", "kind", "origin"), [
+    ("DEFECTIVE", "defective_or_damaged", "warehouse"), ("SIZE_TOO_SMALL", "size_small", "workflow"),
+])  # fmt: skip
+def test_returns_of_one_item_are_the_packers_or_the_listings_by_their_reason(
+    reason: str, kind: str, origin: str
+) -> None:
+    con = duckdb.connect()
+    days = pd.date_range(START, periods=63, freq="D").repeat(20)
+    orders = pd.DataFrame({"order_id": range(len(days)), "ordered_at": days, "sku": "S1"})
+    said = orders[np.arange(len(days)) % np.where(days < pd.Timestamp(ONSET), 20, 4) == 0]
+    told = said.assign(reason=reason, reason_class=kind, asked_at=said["ordered_at"] + pd.Timedelta(days=3))
+    con.register("lines", orders.assign(requested_at=orders["order_id"].map(told.set_index("order_id")["asked_at"])))
+    con.register("told", told.drop(columns="ordered_at"))
+    for view, of in (("order_facts", "lines"), ("line_facts", "lines"), ("return_facts", "told")):
+        con.execute(f"CREATE TABLE {view} AS FROM {of}")
+    found = clues.named_by_rows(con, metrics.by_id("return_rate"), pattern("return_rate", sku="S1"))
+    assert found is not None
+    assert (found.what, found.origin) == (reason, origin)
