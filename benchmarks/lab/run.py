@@ -44,7 +44,7 @@ def checkout(folder: Path, weeks: int, orders: int) -> Path:
         shutil.copytree(ROOT / name, home / name, ignore=shutil.ignore_patterns("mine", ".*"))
     week = json.dumps(["params/sources/demo", "2026-W47", str(folder / "data")])[1:-1]
     code = f"from closeloop.workbench import open_week\n\nloop = open_week({week})\nloop.explore('slow_transit')"
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)], metadata=kernel)
     (home / "notebooks" / "mine").mkdir()
     nbformat.write(made, home / "notebooks" / "mine" / "look.ipynb")
@@ -85,7 +85,8 @@ def looked(tab: Any, address: str, start: float) -> list[figures.Figure]:
     """Go the way of a reader, and note the seconds since `start`, then those of each press."""
     found = [figures.Figure("clock", time.monotonic() - start, "s", "server answers")]
     tab.goto(f"{address}/lab/tree/notebooks/mine/look.ipynb?token={TOKEN}")
-    tab.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
+    tab.wait_for_selector('text="Python 3 (ipykernel) | Idle"')
+    tab.locator(".jp-CodeCell .cm-content").first.click()  # what the menu runs is the notebook in front
     found.append(figures.Figure("clock", time.monotonic() - start, "s", "notebook is open, its kernel idle"))
     tab.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
     tab.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
