@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from closeloop import cells, engines, streamed
+from closeloop import cells, engines, row_plan, streamed
 from closeloop.cells import Cells, Floats
 from closeloop.engines import Engine
+from closeloop.facts import WIDER
 from closeloop.metrics import WEEKLY
 from closeloop.model import Metric, Slice
 from closeloop.tables import TABLES
@@ -125,13 +126,9 @@ def build(con: duckdb.DuckDBPyConnection | Engine, week: date, metrics: Iterable
     lacks = _lacks(engine, tuple(metrics))
     present = [metric for metric, lack in lacks.items() if not lack]
     missing = tuple((metric.id, f"needs {lack}") for metric, lack in lacks.items() if lack)
-    views: dict[tuple[str, tuple[str, ...]], list[Metric]] = defaultdict(list)
-    for metric in present:
-        views[metric.view, metric.dims].append(metric)
     made = {
         one.metric: one
-        for group in views.values()
-        for told, found in _collected(engine, group, week + timedelta(days=7))
+        for told, found in _collected(engine, present, week + timedelta(days=7))
         for one in _series_of(told, found, week)
     }
     measured = tuple(made[metric] for metric in present if metric in made and made[metric].weeks)
@@ -159,17 +156,30 @@ def _values(engine: Engine, view: str, dims: tuple[str, ...]) -> dict[str, int]:
     return {dim: int(row[dim]) for dim in dims if row[dim] > 1}
 
 
-def _collected(engine: Engine, metrics: list[Metric], until: date) -> list[tuple[tuple[Metric, ...], Cells]]:
-    """Add up the metrics of one view: as rows pass where they lie in this process, else by SQL for each clock."""
-    view, dims = metrics[0].view, metrics[0].dims
-    todo = streamed.planned(metrics)
-    rows = engine.batches(todo.sql(view, until))
-    if rows is not None:
-        return streamed.collect(rows, todo, _sets(dims), until)
-    values = _values(engine, view, dims)
-    groups = cells.plan(_sets(tuple(values)), values)
-    clocks = {metric.at: tuple(one for one in metrics if one.at == metric.at) for metric in metrics}
-    return [(group, cells.collect(engine, group, groups, until)) for group in clocks.values()]
+def _collected(engine: Engine, metrics: list[Metric], until: date) -> Iterator[tuple[tuple[Metric, ...], Cells]]:
+    """Add up metrics: as rows pass where they lie in this process, else by SQL, a statement for each clock."""
+    views: dict[str, list[Metric]] = defaultdict(list)
+    for metric in metrics:
+        views[WIDER.get(metric.view, metric.view)].append(metric)
+    for view, group in views.items():
+        if len({metric.view for metric in group}) == 1:
+            view = group[0].view
+        todo = row_plan.planned(group)
+        rows = engine.batches(todo.sql(view, until))
+        if rows is None:
+            yield from _by_sql(engine, group, until)
+            continue
+        wanted = {clock: _sets(clock.dims) for clock in todo.metrics}
+        yield from streamed.collect(rows, todo, wanted, until)
+
+
+def _by_sql(engine: Engine, metrics: list[Metric], until: date) -> Iterator[tuple[tuple[Metric, ...], Cells]]:
+    alike: dict[tuple[str, tuple[str, ...], str], list[Metric]] = defaultdict(list)
+    for metric in metrics:
+        alike[metric.view, metric.dims, metric.at].append(metric)
+    for (view, dims, _), group in alike.items():
+        values = _values(engine, view, dims)
+        yield tuple(group), cells.collect(engine, group, cells.plan(_sets(tuple(values)), values), until)
 
 
 def _series_of(metrics: tuple[Metric, ...], found: Cells, week: date) -> list[Series]:

@@ -29,13 +29,21 @@ BASE_PARCELS = 30
 LISTS = ("regions", "postal", "services")
 """What the package knows: regions of states, states of postal areas, classes of carriers' services."""
 
-FACTS = ("scans", "order_facts", "parcel_facts", "watched_events", "exceptions")
-"""Fact tables in the order in which they are made."""
+KEPT = ("seen", "watched_events", "parcels", "order_facts", "parcel_facts", "exceptions")
+"""Fact tables that are worked out once."""
 
-VIEWS = (
-    "parcel_references", "line_facts", "parcel_weeks", "scan_gaps", "reships", "order_outcomes", "return_facts",
+NAMED = ("coded_events", "named_events", "named_returns")
+"""Rows of the tables in the words of the vocabularies."""
+
+FACTS = (
+    "seen", "watched_events", "scans", "parcels", "order_facts", "parcel_facts", "exceptions", "parcel_references",
+    "longest_gaps", "scan_gaps", "replacements", "reships", "parcel_details", "line_facts", "parcel_weeks",
+    "order_outcomes", "return_facts",
 )  # fmt: skip
-"""Facts that are worked out when somebody asks for them."""
+"""All facts in the order in which they are made; those that are not kept are worked out when somebody asks."""
+
+WIDER: dict[str, str] = dict.fromkeys(("parcel_facts", "parcel_references", "scan_gaps", "reships"), "parcel_details")
+"""Views of the same rows, and the one that has the columns of them all."""
 
 SITES = "SELECT DISTINCT coalesce(warehouse, 'unknown') FROM shipments_known"
 REGIONS = "SELECT region FROM regions UNION SELECT dest_country FROM orders_known UNION SELECT 'unknown'"
@@ -79,18 +87,20 @@ def build(
     _load(engine, source, as_of)
     engine.begin(source, as_of)
     for table in TABLES:
-        engine.view(f"{table.name}_known", _known_sql(table, as_of.replace(tzinfo=ZoneInfo(source.timezone))))
+        instant = as_of.replace(tzinfo=ZoneInfo(source.timezone)).astimezone(UTC)
+        engine.view(f"{table.name}_told", _told_sql(table, instant))
+        engine.view(f"{table.name}_known", _known_sql(table))
     engine.pack(FEW_KINDS)
     engine.keep("vocabulary", _sql("vocabulary"))
-    engine.view("named_events", _sql("named_events"))
-    engine.view("named_returns", _sql("named_returns"))
+    for name in NAMED:
+        engine.view(name, _sql(name))
     found: set[str] = set()
-    for name in (*FACTS, *VIEWS):
+    for name in FACTS:
         query = _sql(name)
         if "$base_end" in query:
             query = query.replace("$base_end", f"TIMESTAMP '{_base_end(engine)}'")
         columns = engine.columns(query) if segments else ()
-        (engine.keep if name in FACTS else engine.view)(name, marked(query, columns, segments))
+        (engine.keep if name in KEPT else engine.view)(name, marked(query, columns, segments))
         found |= set(columns)
     _check_fields(segments, found)
 
@@ -171,12 +181,13 @@ def _base_end(engine: Engine) -> datetime:
     return first.to_pydatetime() + timedelta(weeks=BASE_WEEKS)
 
 
-def _known_sql(table: Table, as_of: datetime) -> str:
+def _told_sql(table: Table, as_of: datetime) -> str:
     """Hide what was not known yet: rows born later, and times later than the instant (promises stay)."""
-    instant = f"TIMESTAMPTZ '{as_of.astimezone(UTC).isoformat(sep=' ')}'"
+    instant = f"TIMESTAMPTZ '{as_of.isoformat(sep=' ')}'"
+    later = ("promised_ship_by", table.born)
     columns = [
-        f"local_time({_told(column.name, table, instant)}) AS {column.name}"
-        if column.kind == "instant"
+        f"CASE WHEN {column.name} < {instant} THEN {column.name} END AS {column.name}"
+        if column.kind == "instant" and column.name not in later
         else column.name
         for column in table.columns
     ]
@@ -184,5 +195,10 @@ def _known_sql(table: Table, as_of: datetime) -> str:
     return f"SELECT {', '.join(columns)} FROM store.{table.name} WHERE {born}"
 
 
-def _told(name: str, table: Table, instant: str) -> str:
-    return name if name in ("promised_ship_by", table.born) else f"CASE WHEN {name} < {instant} THEN {name} END"
+def _known_sql(table: Table) -> str:
+    """Show instants at the merchant's wall clock."""
+    columns = [
+        f"local_time({column.name}) AS {column.name}" if column.kind == "instant" else column.name
+        for column in table.columns
+    ]
+    return f"SELECT {', '.join(columns)} FROM {table.name}_told"

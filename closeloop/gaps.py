@@ -49,7 +49,7 @@ SCANS = (
     ),
     Kind(
         "acceptance scans", "parcel_facts", "delivered_at", "delivered_at IS NOT NULL",
-        "acceptance_scans > 0", ("carrier", "warehouse", "region"), "have a scan at acceptance",
+        "accepted", ("carrier", "warehouse", "region"), "have a scan at acceptance",
     ),
 )  # fmt: skip
 ORDERS = Kind("orders", "order_facts", "ordered_at", "true", "true", ("channel", "warehouse", "region"), "")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from math import prod
 from typing import Any
@@ -14,14 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from closeloop.cells import FIRST_MONDAY, MOST_WEEKS, Cells, Floats, Group, Ints, Sums, plan
+from closeloop.cells import FIRST_MONDAY, Cells, Floats, Group, Ints, plan
 from closeloop.model import Metric
+from closeloop.row_plan import SKIPPED, Clock, Plan, columns_of
 
-Clock = tuple[str, str]
-"""The SQL of the time that puts a row in a week, and of the condition for it to count."""
+SAMPLED = 97
+"""Every so manieth row is looked at to see which clocks go alike."""
 
-SKIPPED = 0
-"""The place in an array of weeks where rows go that do not count; the newest week comes next, older ones behind."""
+MOVED_AT_MOST = 0.4
+"""Up to this share of rows with another week it is quicker to move them than to count all anew."""
 
 WHOLE_DIGITS = 18
 """Digits that a whole number of 64 bits can hold."""
@@ -55,6 +55,7 @@ class Totals:
 
     dims: tuple[str, ...]
     columns: int
+    clocks: tuple[Clock, ...]
     sums: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,107 +80,119 @@ class Totals:
             key = key * size + numbers[dim]
         return key * self.shape[-1]
 
-    def add(self, column: int, key: Ints, values: Floats | None = None) -> None:
-        """Add one to each row's cell, or the row's value."""
-        self.sums[column] += np.bincount(key, values, prod(self.shape)).reshape(self.shape)
+    def count(self, key: Ints, values: Floats | None = None) -> Floats:
+        """Return how many rows each cell has, or the sum of their values."""
+        return np.bincount(key, values, prod(self.shape)).astype(np.float64, copy=False)
+
+    def add(self, column: int, sums: Floats) -> None:
+        """Add what each cell has."""
+        self.sums[column] += sums.reshape(self.shape)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is read of each row of a view: dimensions, a week for each clock, and the values that are summed."""
+class Moved:
+    """How the weeks of one clock differ from those of another: the rows, and both weeks of each."""
 
-    dims: tuple[str, ...]
-    weeks: Mapping[Clock, str]
-    sums: Mapping[Clock, Mapping[str, str]]
-    flags: frozenset[str]
-    metrics: Mapping[Clock, tuple[Metric, ...]]
-
-    def sql(self, view: str, until: date) -> str:
-        """Return the SELECT that gives all of it."""
-        weeks = [f"{_week_sql(clock, until)} AS {name}" for clock, name in self.weeks.items()]
-        sums = [f"({sql}) AS {name}" for names in self.sums.values() for sql, name in names.items()]
-        return f"SELECT {', '.join((*self.dims, *weeks, *sums))} FROM {view}"
-
-    @property
-    def places(self) -> dict[str, int]:
-        """Where the count of each clock and each sum stand among all of them."""
-        names = (name for clock, week in self.weeks.items() for name in (week, *self.sums[clock].values()))
-        return {name: i for i, name in enumerate(names)}
+    other: Clock
+    rows: Ints
+    before: Ints
+    now: Ints
 
 
-def _week_sql(clock: Clock, until: date) -> str:
-    at, rows = clock
-    oldest, monday = until - timedelta(weeks=MOST_WEEKS), until - timedelta(days=7)
-    days = f"date_diff('day', DATE '{FIRST_MONDAY}', ({at})::DATE)"
-    return (
-        f"coalesce(CASE WHEN ({rows}) AND {at} >= TIMESTAMP '{oldest}' AND {at} < TIMESTAMP '{until}'"
-        f" THEN {(monday - FIRST_MONDAY).days // 7 + 1 + SKIPPED} - {days} // 7 END, {SKIPPED})::SMALLINT"
-    )
+@dataclass(frozen=True)
+class Values:
+    """What is summed of a batch: the rows that have something, their weeks, and how much unless each has one."""
+
+    rows: Ints
+    week: Ints
+    amount: Floats | None
 
 
-def planned(metrics: Sequence[Metric]) -> Plan:
-    """Put metrics of one view together by their clocks; those that sum the same share it."""
-    by_clock: dict[Clock, list[Metric]] = defaultdict(list)
-    for metric in metrics:
-        by_clock[metric.at, metric.rows].append(metric)
-    weeks = {clock: f"week{i}" for i, clock in enumerate(by_clock)}
-    sums: dict[Clock, dict[str, str]] = {
-        clock: {
-            sql: f"{weeks[clock]}_{i}"
-            for i, sql in enumerate(dict.fromkeys(sql for metric in group for sql in _summed(metric)))
-        }
-        for clock, group in by_clock.items()
-    }
-    flags = frozenset(sums[metric.at, metric.rows][metric.bad] for metric in metrics if metric.counts)
-    told = {clock: tuple(group) for clock, group in by_clock.items()}
-    return Plan(metrics[0].dims, weeks, sums, flags, told)
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a view, made ready to be added to all totals: numbers of values, weeks, and what is summed."""
 
-
-def _summed(metric: Metric) -> tuple[str, ...]:
-    if metric.counts:
-        return (metric.bad,)
-    square = f"CAST({metric.bad} AS DOUBLE) * CAST({metric.bad} AS DOUBLE)"
-    return (metric.bad, square, *(() if metric.total == "1" else (metric.total,)))
+    numbers: Mapping[str, Ints]
+    weeks: Mapping[Clock, Ints]
+    moved: Mapping[Clock, Moved]
+    values: Mapping[str, Values]
 
 
 def collect(
-    batches: Iterator[Any], todo: Plan, wanted: Sequence[tuple[str, ...]], until: date
+    batches: Iterator[Any], todo: Plan, wanted: Mapping[Clock, Sequence[tuple[str, ...]]], until: date
 ) -> list[tuple[tuple[Metric, ...], Cells]]:
-    """Add up the rows of a view; return metrics of each clock with their cells by the wanted sets of dimensions."""
+    """Add up the rows of a view; return metrics of each clock with their cells by its wanted sets of dimensions."""
     names, totals, parts = {dim: Names() for dim in todo.dims}, list[Totals](), dict[str, int]()
     for batch in batches:
         parts = {column.name: _parts(column.type) for column in batch.schema}
-        numbers = {dim: names[dim].numbers(batch.column(dim)) for dim in todo.dims}
-        if not totals:
-            groups = plan(wanted, {dim: len(names[dim].known) for dim in todo.dims})
-            totals = [Totals(group, len(todo.places)) for group in groups]
-        _add(batch, todo, numbers, {dim: len(one.known) for dim, one in names.items()}, totals)
-    totals = totals or [Totals(todo.dims, len(todo.places))]
+        ready = _ready(batch, todo, {dim: names[dim].numbers(batch.column(dim)) for dim in todo.dims})
+        sizes = {dim: len(one.known) for dim, one in names.items()}
+        totals = totals or _empty(todo, wanted, sizes)
+        for total in totals:
+            _add(ready, todo, sizes, total)
+    totals = totals or _empty(todo, wanted, dict.fromkeys(todo.dims, 0))
     for total in totals:
         total.sums[..., SKIPPED] = 0
         for name, place in todo.places.items():
             total.sums[place] /= parts.get(name, 1)
-    return [(metrics, _cells(todo, clock, names, totals, until)) for clock, metrics in todo.metrics.items()]
+    return [
+        (metrics, _cells(todo, clock, names, [total for total in totals if clock in total.clocks], until))
+        for clock, metrics in todo.metrics.items()
+    ]
 
 
-def _add(batch: Any, todo: Plan, numbers: Mapping[str, Ints], sizes: Mapping[str, int], totals: list[Totals]) -> None:
+def _empty(todo: Plan, wanted: Mapping[Clock, Sequence[tuple[str, ...]]], sizes: Mapping[str, int]) -> list[Totals]:
+    """Return totals for few groups of dimensions, each with the clocks that need it."""
+    groups = plan([fixed for sets in wanted.values() for fixed in sets], sizes)
+    groups = tuple(sorted(groups, key=lambda group: prod(sizes[dim] for dim in group)))
+    clocks: dict[tuple[str, ...], dict[Clock, None]] = {group: {} for group in groups}
+    for clock, sets in wanted.items():
+        for fixed in sets:
+            clocks[next(group for group in groups if set(fixed) <= set(group))][clock] = None
+    return [Totals(group, len(todo.places), tuple(needed)) for group, needed in clocks.items() if needed]
+
+
+def _ready(batch: Any, todo: Plan, numbers: Mapping[str, Ints]) -> Batch:
     weeks = {clock: batch.column(name).to_numpy().astype(np.int_) for clock, name in todo.weeks.items()}
-    values = {name: _floats(batch.column(name)) for names in todo.sums.values() for name in names.values()}
-    marked = {name: np.flatnonzero(values[name]) for name in todo.flags}
-    newest = max(int(week.max(initial=0)) for week in weeks.values()) + 1
-    places = todo.places
-    for total in totals:
-        total.reach((*(sizes[dim] for dim in total.dims), newest))
-        base = total.keys(numbers, batch.num_rows)
-        for clock, week in weeks.items():
-            key = base + week
-            total.add(places[todo.weeks[clock]], key)
-            for name in todo.sums[clock].values():
-                rows = marked.get(name)
-                if rows is None:
-                    total.add(places[name], key, values[name])
-                else:
-                    total.add(places[name], key[rows])
+    values: dict[str, Values] = {}
+    for clock, names in todo.sums.items():
+        for name in names.values():
+            amount = _floats(batch.column(name))
+            rows = np.flatnonzero((amount != 0) & (weeks[clock] != SKIPPED))
+            values[name] = Values(rows, weeks[clock][rows], None if name in todo.flags else amount[rows])
+    return Batch(numbers, weeks, _moves(weeks), values)
+
+
+def _moves(weeks: Mapping[Clock, Ints]) -> dict[Clock, Moved]:
+    """Tell each clock by an earlier one that gives most rows the same week: only the others are counted anew."""
+    moved: dict[Clock, Moved] = {}
+    known: list[Clock] = []
+    for clock, week in weeks.items():
+        looks = {other: float(np.mean(weeks[other][::SAMPLED] != week[::SAMPLED])) for other in known}
+        nearest = min(looks, key=lambda other: looks[other], default=None)
+        if nearest and looks[nearest] < MOVED_AT_MOST:
+            rows = np.flatnonzero(weeks[nearest] != week)
+            moved[clock] = Moved(nearest, rows, weeks[nearest][rows], week[rows])
+        known.append(clock)
+    return moved
+
+
+def _add(batch: Batch, todo: Plan, sizes: Mapping[str, int], total: Totals) -> None:
+    newest = max((int(week.max(initial=0)) for week in batch.weeks.values()), default=0) + 1
+    total.reach((*(sizes[dim] for dim in total.dims), newest))
+    base = total.keys(batch.numbers, len(next(iter(batch.weeks.values()))))
+    counted: dict[Clock, Floats] = {}
+    for clock in (one for one in todo.weeks if one in total.clocks):
+        moved = batch.moved.get(clock)
+        if moved and moved.other in counted:
+            cells = base[moved.rows]
+            counted[clock] = counted[moved.other] - total.count(cells + moved.before) + total.count(cells + moved.now)
+        else:
+            counted[clock] = total.count(base + batch.weeks[clock])
+        total.add(todo.places[todo.weeks[clock]], counted[clock])
+        for name in todo.sums[clock].values():
+            one = batch.values[name]
+            total.add(todo.places[name], total.count(base[one.rows] + one.week, one.amount))
 
 
 def _floats(column: Any) -> Floats:
@@ -210,12 +223,4 @@ def _cells(todo: Plan, clock: Clock, names: Mapping[str, Names], totals: list[To
         numbers = {dim: ranks[dim][place] for dim, place in zip(total.dims, places, strict=True)}
         sums = {name: flat[todo.places[name]][at] for name in own}
         groups.append(Group(numbers, newest + 1 + SKIPPED - week, sums))
-    return Cells(values, tuple(groups), tuple(_columns(todo, clock, metric) for metric in todo.metrics[clock]))
-
-
-def _columns(todo: Plan, clock: Clock, metric: Metric) -> Sums:
-    n, named = todo.weeks[clock], todo.sums[clock]
-    bad, *others = (named[sql] for sql in _summed(metric))
-    if metric.counts:
-        return Sums(n, bad, bad, n)
-    return Sums(n, bad, others[0], others[1] if len(others) > 1 else n)
+    return Cells(values, tuple(groups), tuple(columns_of(todo, clock, metric) for metric in todo.metrics[clock]))

@@ -4,6 +4,7 @@ with told as (
     select shipment_id, occurred_at, recorded_at, status, category,
            lag(category) over (partition by shipment_id order by occurred_at, recorded_at, status) as category_before
     from watched_events where status not in ('unknown', 'label_created')
+        and shipment_id in (select shipment_id from parcel_facts where exception_at is not null)
 ),
 numbered as (
     select *, sum(case when category is not null and category_before is null then 1 else 0 end)

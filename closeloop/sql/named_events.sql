@@ -1,15 +1,7 @@
--- Scans in canonical words. The finer code decides where it is known, but 'delivered' is delivered whatever
--- the code says; an unknown word stays 'unknown', which marks nothing.
+-- Scans in canonical words, at the merchant's wall clock.
 select
-    events.shipment_id,
-    events.occurred_at,
-    events.recorded_at,
-    events.facility,
-    case when (coarse.marks & 16) <> 0 or finer.code is null then coalesce(coarse.status, 'unknown')
-         else finer.status end as status,
-    case when (coarse.marks & 16) <> 0 or finer.code is null then coalesce(coarse.marks, 0)
-         else finer.marks end as marks,
-    case when finer.code is null then coarse.exception_category else finer.exception_category end as category
-from tracking_events_known as events
-left join vocabulary as finer on finer.code = events.source_code
-left join vocabulary as coarse on coarse.code = events.source_status
+    shipment_id,
+    local_time(occurred_at) as occurred_at,
+    local_time(recorded_at) as recorded_at,
+    facility, status, category, marks
+from coded_events

@@ -16,28 +16,25 @@ sites as (
 lines as (
     select order_id, count(*) as n_lines, sum(qty) as n_units from order_lines_known group by order_id
 ),
-parcels as (
+fared as (
     select
-        shipments.order_id,
+        order_id,
         count(*) as n,
-        min(shipments.label_created_at) as label_at,
-        min(coalesce(scans.first_scan_at, shipments.handed_over_at)) as handed_over_at,
-        max(coalesce(scans.attempt_at, scans.delivered_at, shipments.delivered_at)) as attempt_at,
-        count(coalesce(scans.attempt_at, scans.delivered_at, shipments.delivered_at)) as attempted,
-        max(case when scans.exception_category in ('damaged', 'lost') then 1 else 0 end) as harmed
-    from shipments_known as shipments
-    left join scans on scans.shipment_id = shipments.shipment_id
-    where coalesce(shipments.direction, 'outbound') = 'outbound' and shipments.voided_at is null
-    group by shipments.order_id
+        min(label_created_at) as label_at,
+        min(taken_at) as handed_over_at,
+        max(attempt_at) as attempt_at,
+        count(attempt_at) as attempted,
+        max(case when exception_category in ('damaged', 'lost') then 1 else 0 end) as harmed
+    from parcels group by order_id
 )
 select
     orders.order_id,
     orders.ordered_at,
     orders.ready_at,
     orders.cancelled_at,
-    parcels.label_at,
-    parcels.handed_over_at,
-    case when parcels.n = parcels.attempted then parcels.attempt_at end as attempt_at,
+    fared.label_at,
+    fared.handed_over_at,
+    case when fared.n = fared.attempted then fared.attempt_at end as attempt_at,
     orders.promised_ship_by,
     orders.promised_date,
     ready_day.next_1 + case when ready_day.working then orders.ready_at - date_trunc('day', orders.ready_at)
@@ -46,8 +43,8 @@ select
                             else interval 0 hour end as handover_due_at,
     coalesce(orders.requested_class, services.class) as requested_class,
     lines.n_units,
-    coalesce(parcels.n, 0) as n_parcels,
-    coalesce(parcels.harmed, 0) as harmed,
+    coalesce(fared.n, 0) as n_parcels,
+    coalesce(fared.harmed, 0) as harmed,
     coalesce(orders.channel, 'unknown') as channel,
     coalesce(orders.campaign, 'none') as campaign,
     coalesce(sites.warehouse, 'unknown') as warehouse,
@@ -64,7 +61,7 @@ cross join clock
 left join days as ready_day on ready_day.day = orders.ready_at::date
 left join days as order_day on order_day.day = orders.ordered_at::date
 left join lines on lines.order_id = orders.order_id
-left join parcels on parcels.order_id = orders.order_id
+left join fared on fared.order_id = orders.order_id
 left join sites on sites.dest_state = orders.dest_state
 left join services on services.service = lower(orders.requested_service)
 left join postal on postal.country = case when orders.dest_state is null then orders.dest_country end

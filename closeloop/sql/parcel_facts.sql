@@ -1,22 +1,5 @@
 -- One row per outbound parcel that was not voided: milestones, promise, cost and slices. A clock that starts on a
 -- day off starts the next working day at 0:00.
-with parcels as (
-    select
-        shipments.*,
-        coalesce(scans.first_scan_at, shipments.handed_over_at) as taken_at,
-        scans.first_scan_at,
-        scans.at_destination_at,
-        coalesce(scans.attempt_at, scans.delivered_at, shipments.delivered_at) as attempt_at,
-        coalesce(scans.delivered_at, shipments.delivered_at) as received_at,
-        scans.attempt_failed_at,
-        coalesce(scans.ended_at, shipments.delivered_at) as ended_at,
-        coalesce(scans.acceptance_scans, 0) as acceptance_scans,
-        scans.exception_at,
-        scans.exception_category
-    from shipments_known as shipments
-    left join scans on scans.shipment_id = shipments.shipment_id
-    where coalesce(shipments.direction, 'outbound') = 'outbound' and shipments.voided_at is null
-)
 select
     parcels.shipment_id,
     parcels.order_id,
@@ -31,7 +14,7 @@ select
     parcels.received_at as delivered_at,
     parcels.attempt_failed_at,
     parcels.ended_at,
-    parcels.acceptance_scans,
+    parcels.accepted,
     orders.promised_date,
     label_day.next_1 + case when label_day.working then parcels.label_created_at - date_trunc('day', parcels.label_created_at)
                             else interval 0 hour end as scan_due_at,

@@ -1,20 +1,3 @@
--- One row per outbound parcel, with the moment at which another one replaced it. A second parcel of an order
--- replaces the first where the file says so, where the order is one single unit (which cannot be split), or
--- where the first was lost, damaged or sent back before the second label was made.
-with several as (
-    select shipment_id, order_id, label_at, replaces_shipment_id, order_units, exception_at, exception_category
-    from parcel_facts where coalesce(order_parcels, 2) > 1
-),
-pairs as (
-    select earlier.shipment_id, min(later.label_at) as replaced_at
-    from several as earlier
-    join several as later
-        on later.order_id = earlier.order_id and later.label_at > earlier.label_at + interval 1 day
-    where later.replaces_shipment_id = earlier.shipment_id
-       or (later.replaces_shipment_id is null and earlier.order_units = 1)
-       or (later.replaces_shipment_id is null and earlier.exception_at < later.label_at
-           and earlier.exception_category in ('lost', 'damaged', 'return_to_sender', 'presumed_lost'))
-    group by earlier.shipment_id
-)
-select parcels.*, pairs.replaced_at
-from parcel_facts as parcels left join pairs on pairs.shipment_id = parcels.shipment_id
+-- One row per outbound parcel, with the moment at which another one replaced it.
+select parcels.*, replacements.replaced_at
+from parcel_facts as parcels left join replacements on replacements.shipment_id = parcels.shipment_id

@@ -1,6 +1,7 @@
 -- One row per code of the sources' systems: its canonical status, whether it is an exception, and what it marks on a
 -- parcel's way, as a sum of powers of two, since a number is compared once where words were compared in turn:
--- 1 the parcel moves, 2 it is near its address, 4 it was tried, 8 in vain, 16 delivered, 32 ended, 64 accepted.
+-- 1 the parcel moves, 2 it is near its address, 4 it was tried, 8 in vain, 16 delivered, 32 ended, 64 accepted,
+-- 128 look at all its scans: it was tried or ended otherwise than by delivery.
 select
     code, status, exception_category, origin,
     case when status not in ('label_created', 'unknown', 'voided') then 1 else 0 end
@@ -9,5 +10,7 @@ select
     + case when status = 'attempt_failed' then 8 else 0 end
     + case when status = 'delivered' then 16 else 0 end
     + case when status in ('delivered', 'returned', 'lost', 'disposed', 'expired') then 32 else 0 end
-    + case when status = 'accepted' then 64 else 0 end as marks
+    + case when status = 'accepted' then 64 else 0 end
+    + case when status in ('attempt_failed', 'available_for_pickup', 'returned', 'lost', 'disposed', 'expired')
+           then 128 else 0 end as marks
 from words

@@ -1,8 +1,5 @@
--- The scans of parcels whose whole history matters: they met an exception, or a day passed without a scan.
-select events.shipment_id, events.occurred_at, events.recorded_at, events.status, events.category
-from named_events as events
-where events.shipment_id in (
-    select shipment_id from scans
-    where exception_at is not null or ended_at is null
-       or days_seen <= date_diff('day', first_scan_at::date, last_scan_at::date)
-)
+-- The scans of parcels whose whole history matters.
+select shipment_id, local_time(occurred_at) as occurred_at, local_time(recorded_at) as recorded_at,
+       status, category, marks
+from coded_events
+where shipment_id in (select shipment_id from seen where watched)

@@ -147,7 +147,7 @@ def _happened(con: duckdb.DuckDBPyConnection, parcels: pd.DataFrame, orders: pd.
         if not pd.isna(row["promised_date"]):
             told.append((row["promised_date"] + pd.Timedelta(days=1), "the promised day is over", None, None, None))
     for row in parcels.to_dict("records"):
-        moments = MOMENTS[3:4] if row["acceptance_scans"] or not pd.isna(row["first_scan_at"]) else MOMENTS[3:]
+        moments = MOMENTS[3:4] if row["accepted"] or not pd.isna(row["first_scan_at"]) else MOMENTS[3:]
         told += [(row[c], what, None, None, row["shipment_id"]) for c, what in moments if not pd.isna(row[c])]
     told += _scans(con, list(parcels.get("shipment_id", ())))
     told += _returns(con, list(orders["order_id"]))

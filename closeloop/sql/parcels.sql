@@ -1,0 +1,16 @@
+-- One row per outbound parcel that was not voided, with what its scans tell.
+select
+    shipments.*,
+    coalesce(scans.first_scan_at, shipments.handed_over_at) as taken_at,
+    scans.first_scan_at,
+    scans.at_destination_at,
+    coalesce(scans.attempt_at, scans.delivered_at, shipments.delivered_at) as attempt_at,
+    coalesce(scans.delivered_at, shipments.delivered_at) as received_at,
+    scans.attempt_failed_at,
+    coalesce(scans.ended_at, shipments.delivered_at) as ended_at,
+    coalesce(scans.accepted, false) as accepted,
+    scans.exception_at,
+    scans.exception_category
+from shipments_known as shipments
+left join scans on scans.shipment_id = shipments.shipment_id
+where coalesce(shipments.direction, 'outbound') = 'outbound' and shipments.voided_at is null
