@@ -1,4 +1,4 @@
-"""What is read of each row of a view: a week for each clock, and what is summed; metrics that ask the same share it."""
+"""What is read of each row of a view: a week for each clock, and what is summed; like metrics share it."""
 
 from __future__ import annotations
 
