@@ -6,13 +6,18 @@ import codecs
 import csv
 import glob
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from closeloop.check.wording import shown
-from closeloop.sources import source
+from closeloop.sources import source, workbook
 from closeloop.sources.source import SourceFile
 
 HEAD = 65_536
@@ -22,6 +27,10 @@ TEXTS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 """Endings of tables as text, with what usually stands between their columns."""
 
 RECORDS = (".json", ".jsonl")
+
+EXCEL, PARQUET = ".xlsx", ".parquet"
+
+KINDS = (*TEXTS, *RECORDS, EXCEL, PARQUET)
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,10 @@ class Recognised:
 
 
 def recognise(folder: Path, systems: Path) -> tuple[Recognised, ...]:
-    """Tell of which system each CSV, TSV or JSON file of a folder is. Raises ValueError if there is none."""
+    """Tell of which system each CSV, TSV, JSON, Excel or Parquet file of a folder is.
+
+    Raises ValueError if there is none, or if a workbook or Parquet file is damaged.
+    """
     known = [
         (where.name, file)
         for where in sorted(systems.iterdir())
@@ -43,20 +55,48 @@ def recognise(folder: Path, systems: Path) -> tuple[Recognised, ...]:
         for file in source.template(where)
         if file.known_by
     ]
-    paths = [path for path in sorted(folder.glob("*")) if path.suffix.lower() in {*TEXTS, *RECORDS}]
+    paths = [path for path in sorted(folder.glob("*")) if path.suffix.lower() in KINDS]
     if not paths:
-        raise ValueError(f"{folder}: neither a source.yml nor a .csv, .tsv or .json file is there")
+        raise ValueError(f"{folder}: neither a source.yml nor a {', '.join(KINDS[:-1])} or {KINDS[-1]} file is there")
     return tuple(_recognised(path, known) for path in paths)
 
 
 def _recognised(path: Path, known: list[tuple[str, SourceFile]]) -> Recognised:
-    is_json = path.suffix.lower() in RECORDS
-    columns = _keys(path) if is_json else _header(path)
-    fitting = [one for one in known if one[1].is_json == is_json and set(one[1].known_by) <= set(columns)]
+    columns = _columns(path)
+    fitting = [one for one in known if _readable(path, one[1]) and set(one[1].known_by) <= set(columns)]
     if not fitting:
         return Recognised(path, columns)
     system, file = max(fitting, key=lambda one: len(one[1].known_by))
     return Recognised(path, columns, system, file)
+
+
+def _readable(path: Path, file: SourceFile) -> bool:
+    """Whether a system reads such a file: for CSV files any table will do, whatever holds it."""
+    kind = path.suffix.lower()
+    if file.is_json:
+        return kind in RECORDS
+    return kind == PARQUET if file.format == PARQUET.removeprefix(".") else kind not in RECORDS
+
+
+def _columns(path: Path) -> tuple[str, ...]:
+    match path.suffix.lower():
+        case kind if kind in RECORDS:
+            return _keys(path)
+        case ".xlsx":
+            return workbook.header(path)
+        case ".parquet":
+            return _stored(path)
+        case _:
+            return _header(path)
+
+
+def _stored(path: Path) -> tuple[str, ...]:
+    try:
+        return tuple(str(name) for name in pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(
+            f"{path}: cannot be read as parquet; export it again: {' '.join(str(error).split())}"
+        ) from error
 
 
 def _head(path: Path) -> str:
@@ -90,26 +130,47 @@ def told(folder: Path, found: tuple[Recognised, ...], systems: Path) -> Iterator
         return
     if not any((systems / name / "orders.sql").is_file() for name in by_system):
         yield "None of them holds orders, which every merchant needs: add the shop's export."
+    if whole := _merchant(by_system, systems):
+        yield f"params/sources/{whole} reads them as they are:"
+        yield f"closeloop check --source params/sources/{whole} --data {shlex.quote(str(folder))}"
+        return
     yield "Write this as params/sources/yourshop/source.yml, put in your time zone and currency, and run"
     yield "closeloop check --source params/sources/yourshop"
     yield from ("", "title: Your shop", "timezone: the zone of times without an offset, such as America/New_York")
     yield from ("currency: such as USD", f"folder: {_quoted(str(folder.resolve()))}", "combine:")
     for name, files in by_system.items():
-        yield f"  - {{source: ../{name}, folder: .{_paths(files)}}}"
+        yield f"  - {{source: ../{name}, folder: .{_paths(files, {one.path.name for one in found})}}}"
+
+
+def _merchant(by_system: dict[str, list[Recognised]], systems: Path) -> str:
+    """Return the system that is a merchant of its own, with a zone and with patterns that find each of the files."""
+    if len(by_system) > 1:
+        return ""
+    ((name, files),) = by_system.items()
+    named = all(one.file and one.path.match(one.file.path) for one in files)
+    return name if named and source.is_merchant(systems / name) else ""
 
 
 def _some(columns: tuple[str, ...]) -> str:
     return f"the columns {', '.join(map(shown, columns[:6]))}" if columns else "no columns"
 
 
-def _paths(files: list[Recognised]) -> str:
-    """Name the files of a system, since its own patterns could find those of others; one pattern for each kind."""
+def _paths(files: list[Recognised], every: set[str]) -> str:
+    """Name the files of a system, since its own patterns could find those of others."""
     named: dict[str, list[str]] = defaultdict(list)
     for one in files:
         if one.file:
             named[one.file.name].append(one.path.name)
-    told = ", ".join(f"{name}: {_quoted(_pattern(paths))}" for name, paths in named.items())
+    told = ", ".join(f"{name}: {_named(names, every - set(names))}" for name, names in named.items())
     return f", files: {{{told}}}"
+
+
+def _named(names: list[str], others: set[str]) -> str:
+    """Return one pattern for some names, or all of them where it would name others, too."""
+    pattern = _pattern(names)
+    if len(names) > 1 and any(fnmatchcase(other, pattern) for other in others):
+        return f"[{', '.join(_quoted(glob.escape(name)) for name in names)}]"
+    return _quoted(pattern)
 
 
 def _pattern(names: list[str]) -> str:

@@ -35,26 +35,30 @@ def read_files(con: duckdb.DuckDBPyConnection, source: Source) -> tuple[str, ...
         for file in source.files:
             paths = paths_of(source, file)
             if not paths and not file.optional:
-                wanted = source.folder / file.path
+                wanted = source.folder / file.path.replace("\n", " or ")
                 raise ValueError(f"{wanted}: no such file; set folder in source.yml, or pass --data FOLDER")
             said += _read_all(con, file, paths, Path(scratch))
     return tuple(said)
 
 
 def paths_of(source: Source, file: SourceFile) -> list[Path]:
-    """Return the files that a path or pattern of `source.yml` names, by name.
+    """Return the files that the paths or patterns of `source.yml` name, by name.
 
     A pattern of CSV files names the workbooks of that name too, such as orders_may.xlsx for orders*.csv, unless
     the same file is there as CSV.
     """
-    if not set("*?[") & set(file.path):
-        path = source.folder / file.path
-        return [path] if path.is_file() else []
-    found = {path for path in source.folder.glob(file.path) if path.is_file()}
-    if file.format == "csv" and file.path.endswith(".csv"):
-        books = source.folder.glob(file.path.removesuffix(".csv") + EXCEL)
+    return sorted({path for pattern in file.path.splitlines() for path in _paths_of(source.folder, file, pattern)})
+
+
+def _paths_of(folder: Path, file: SourceFile, pattern: str) -> set[Path]:
+    if not set("*?[") & set(pattern):
+        path = folder / pattern
+        return {path} if path.is_file() else set()
+    found = {path for path in folder.glob(pattern) if path.is_file()}
+    if file.format == "csv" and pattern.endswith(".csv"):
+        books = folder.glob(pattern.removesuffix(".csv") + EXCEL)
         found |= {path for path in books if path.is_file() and path.with_suffix(".csv") not in found}
-    return sorted(found)
+    return found
 
 
 def rejected_lines(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str, str]]:
@@ -130,7 +134,7 @@ def _read(con: duckdb.DuckDBPyConnection, file: SourceFile, path: Path, copy: Pa
 
 
 def _read_columns(con: duckdb.DuckDBPyConnection, file: SourceFile, path: Path, copy: Path) -> None:
-    reader = "read_parquet($path)" if file.format == "parquet" else _csv_reader(file, copy, path)
+    reader = _parquet_reader(file) if file.format == "parquet" else _csv_reader(file, copy, path)
     row = "* EXCLUDE (_row), _row::BIGINT" if _is_excel(path) else "*, row_number() OVER ()"
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE one_file AS SELECT {row} AS _row, $name AS _file FROM {reader}",
@@ -145,6 +149,10 @@ def _read_columns(con: duckdb.DuckDBPyConnection, file: SourceFile, path: Path, 
             {"name": path.name},
         )
         con.execute("DROP TABLE reject_errors; DROP TABLE reject_scans")
+
+
+def _parquet_reader(file: SourceFile) -> str:
+    return "(SELECT COLUMNS(*)::VARCHAR FROM read_parquet($path))" if file.as_text else "read_parquet($path)"
 
 
 def _csv_reader(file: SourceFile, copy: Path, path: Path) -> str:

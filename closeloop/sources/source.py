@@ -20,11 +20,12 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of a source, or all files of one pattern such as `orders_*.csv`.
+    """One file of a source, or all files of one pattern such as `orders_*.csv`; several have a line of `path` each.
 
     `may_lack` are the columns that are read as empty where the file has none of that name; `records` is the
     list within a JSON envelope that holds the rows; `sheet` is the sheet of a workbook, the first if left out;
-    `known_by` are columns or keys by which such a file is told from others.
+    `known_by` are columns or keys by which such a file is told from others. A Parquet file is read `as_text` where
+    the SELECTs were written for a CSV file.
     """
 
     name: str
@@ -35,6 +36,7 @@ class SourceFile:
     may_lack: tuple[str, ...] = ()
     sheet: str = ""
     known_by: tuple[str, ...] = ()
+    as_text: bool = False
 
     @property
     def is_json(self) -> bool:
@@ -153,14 +155,27 @@ def _part(path: Path, entry: Any, folder: Path, merchant: dict[str, Any]) -> Sou
             raise ValueError(
                 f"{path}: combine: {where.name} has no file {name!r}; it has {', '.join(settings['files'])}"
             )
-        settings["files"][name] = {**(entry if isinstance(entry, dict) else {}), "path": file}
+        settings["files"][name] = _renamed(entry, file)
     return _plain(own, settings, data)
+
+
+def _renamed(entry: Any, file: Any) -> dict[str, Any]:
+    """Return a system's file under another path, or several; a Parquet file may stand where CSV was meant."""
+    spoken: dict[str, Any] = dict(entry) if isinstance(entry, dict) else {"path": entry}
+    names = [str(one) for one in (cast("list[Any]", file) if isinstance(file, list) else [file])]
+    texts = names[0].endswith(".parquet") and not str(spoken["path"]).endswith(".parquet")
+    return {**spoken, "path": "\n".join(names), **({"as_text": True} if texts else {})}
 
 
 def template(where: Path) -> tuple[SourceFile, ...]:
     """Return the files that one system of a combination reads. Raises ValueError as `read` does."""
     path = where / "source.yml"
     return _files(path, _settings(path).get("files", {}))
+
+
+def is_merchant(where: Path) -> bool:
+    """Whether a source folder can be read by itself: it gives orders, and says its zone and currency."""
+    return (where / "orders.sql").is_file() and {"timezone", "currency"} <= set(_settings(where / "source.yml"))
 
 
 def _settings(path: Path) -> dict[str, Any]:
@@ -226,7 +241,8 @@ def _file(path: Path, name: str, kind: str, spec: dict[str, Any]) -> SourceFile:
         raise ValueError(f"{path}: files.{name}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
     lacking, telling = (tuple(spec.get(key, ())) for key in ("may_lack", "known_by"))
     optional, texts = bool(spec.get("optional", False)), [str(spec.get(key, "")) for key in ("records", "sheet")]
-    return SourceFile(name, str(spec["path"]), kind, optional, texts[0], lacking, texts[1], telling)
+    as_text = bool(spec.get("as_text", False))
+    return SourceFile(name, str(spec["path"]), kind, optional, texts[0], lacking, texts[1], telling, as_text)
 
 
 def _selects(where: Path) -> tuple[tuple[str, str], ...]:

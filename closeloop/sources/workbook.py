@@ -19,6 +19,20 @@ ROW = "_row"
 FORMULA = (b"<f>", b"<f ")
 
 
+BROKEN = (BadZipFile, KeyError, TypeError, AttributeError, OSError, SyntaxError, EOFError, IndexError)
+"""What openpyxl raises for a file that is no workbook, or a damaged one."""
+
+
+def header(path: Path) -> tuple[str, ...]:
+    """Return the columns of the first sheet. Raises ValueError when the file is no workbook."""
+    try:
+        with closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as book:
+            _, cells = next(_rows([book[book.sheetnames[0]]]), (0, []))
+            return tuple(cell.strip() for cell in cells if cell.strip())
+    except BROKEN as error:
+        raise ValueError(f"{path}: cannot be read as xlsx; open it in Excel and save it as .xlsx again") from error
+
+
 def as_csv(path: Path, sheet: str, scratch: Path) -> tuple[Path, str]:
     """Return a CSV copy of a sheet with its row numbers, and what was assumed: the first sheet, where none is named.
 
@@ -28,7 +42,7 @@ def as_csv(path: Path, sheet: str, scratch: Path) -> tuple[Path, str]:
     """
     try:
         return _copied(path, sheet, scratch)
-    except (BadZipFile, KeyError, TypeError, AttributeError, OSError, SyntaxError, EOFError, IndexError) as error:
+    except BROKEN as error:
         raise ValueError(f"{path}: cannot be read as xlsx; open it in Excel and save it as .xlsx again") from error
 
 
