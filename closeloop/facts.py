@@ -97,8 +97,8 @@ def build(
     found: set[str] = set()
     for name in FACTS:
         query = _sql(name)
-        if "$base_end" in query:
-            query = query.replace("$base_end", f"TIMESTAMP '{_base_end(engine)}'")
+        if name == "parcel_references":
+            engine.load("base_period", pd.DataFrame({"ends_at": [pd.Timestamp(_base_end(engine))]}))
         columns = engine.columns(query) if segments else ()
         (engine.keep if name in KEPT else engine.view)(name, marked(query, columns, segments))
         found |= set(columns)

@@ -96,7 +96,7 @@ class Loop(Explorable):
     @cached_property
     def scorecard(self) -> tuple[Kpi, ...]:
         """The headline metrics of the week."""
-        return self._once("scorecard.json", tuple[Kpi, ...], lambda: summary.kpis(self.cube))
+        return self._once("scorecard.json", tuple[Kpi, ...], lambda: summary.kpis(self.con, self.cube))
 
     @cached_property
     def patterns(self) -> patterns.Found:

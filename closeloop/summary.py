@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import duckdb
 import numpy as np
 
-from closeloop import metrics, patterns
+from closeloop import metrics, patterns, prices
 from closeloop.cube import Cube, Series
 from closeloop.model import Cause, Kpi, KpiState, Metric, Point, Quality, Quarantine, TableCount, Verdict
+from closeloop.slices import EVERYTHING
 from closeloop.sources import levels, prepared
 from closeloop.sources.source import Source
 from closeloop.words import day, measured, number, plural, share, shortened
@@ -19,10 +21,22 @@ LEAD = "on_time_delivery"
 """The metric that opens the report where the data gives it."""
 
 
-def kpis(cube: Cube) -> tuple[Kpi, ...]:
+def kpis(con: duckdb.DuckDBPyConnection, cube: Cube) -> tuple[Kpi, ...]:
     """Return each metric's newest final week beside its own past: the lead first, then what is not normal."""
-    found = [_kpi(series) for series in cube.series if series.metric in metrics.WEEKLY]
+    found = [
+        _price(con, series) if series.metric.kind == "index" else _kpi(series)
+        for series in cube.series
+        if series.metric in metrics.WEEKLY
+    ]
     return tuple(sorted(found, key=lambda kpi: (kpi.metric != LEAD, kpi.state == "normal")))
+
+
+def _price(con: duckdb.DuckDBPyConnection, series: Series) -> Kpi:
+    """Give the price by Fisher's index, and say how many parcels it compares and what the mix did beside it."""
+    fisher, index = prices.as_fisher(con, series.only(np.arange(len(series.slices)) == series.row(EVERYTHING)))
+    kpi = _kpi(fisher)
+    told = index.get(kpi.week)
+    return replace(kpi, sentence=f"{kpi.sentence.rstrip('.')}; {prices.beside(told)}.") if told else kpi
 
 
 def _kpi(series: Series) -> Kpi:

@@ -1,5 +1,6 @@
 """What an analyst asks for beside the weekly scan: any slice, segments, times, stocks, rates, prices, maturity."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -13,6 +14,7 @@ from closeloop import crossed, cube, maturity, metrics, prices, rates, segments,
 from closeloop.loop import Loop
 from closeloop.metrics.times import STOCKS
 from closeloop.model import Slice
+from closeloop.workbench.bench import Workbench
 
 from .random_merchant import AS_OF, Rows, due, known, opened, random_rows
 
@@ -289,3 +291,32 @@ def test_the_index_of_every_week_is_the_drift_but_for_its_weights(demo: Loop) ->
         (told,) = prices.drift(demo.con, (first, first + timedelta(days=83)), (series.weeks[-1],), where)
         assert told.price.value == pytest.approx(ratios[-1], rel=0.005)
     assert ratios[-1] > 1.02, "the planted rise"
+
+
+def test_the_price_of_a_week_is_fishers_index_of_its_parcels(demo: Loop) -> None:
+    """Worked by hand from the parcels: the geometric mean of what the old and the new basket cost then and now."""
+    rows = demo.con.execute(
+        "SELECT (carrier, service, zone, billed_lb)::VARCHAR, date_trunc('week', label_at)::DATE, cost::DOUBLE,"
+        " sent_at < ends_at FROM parcel_facts, base_period WHERE cost IS NOT NULL AND label_at IS NOT NULL"
+    ).fetchall()
+    (kpi,) = (one for one in demo.scorecard if one.metric == "cost_index")
+    then, now = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    for cell, week, cost, early in rows:
+        if early:
+            then[cell].append(cost)
+        if week == kpi.week:
+            now[cell].append(cost)
+    both = [cell for cell in now if cell in then]
+    old, new = ({c: sum(costs[c]) / len(costs[c]) for c in both} for costs in (then, now))
+    laspeyres = sum(new[c] * len(then[c]) for c in both) / sum(old[c] * len(then[c]) for c in both)
+    paasche = sum(new[c] * len(now[c]) for c in both) / sum(old[c] * len(now[c]) for c in both)
+    assert kpi.value == pytest.approx(100 * (laspeyres * paasche) ** 0.5)
+    index = prices.weekly(demo.con)[kpi.week]
+    matched = sum(len(now[c]) for c in both) / sum(map(len, now.values()))
+    means = (sum(map(sum, costs.values())) / sum(map(len, costs.values())) for costs in (now, then))
+    assert index.matched_now == pytest.approx(matched)
+    assert index.fisher * index.mix == pytest.approx(next(means) / next(means))
+    assert prices.beside(index) in kpi.sentence
+    asked = Workbench(demo).measure("cost_index")
+    assert asked.frame["value"].iloc[-1] == pytest.approx(kpi.value)
+    assert prices.beside(prices.weekly(demo.con)[demo.week]) in asked.says

@@ -60,7 +60,7 @@ def _read(found: Checked) -> Iterator[str]:
     names = [f"{file.part}/{file.file}" if several else file.file for file in found.files]
     wide = max((len(name) for name in names), default=0)
     for name, file in zip(names, found.files, strict=True):
-        yield f"  {name:<{wide}}  {file.rows:>11,} rows{_left_out(file)}"
+        yield f"  {name:<{wide}}  {file.rows:>11,} {'row' if file.rows == 1 else 'rows'}{_left_out(file)}"
     for count in found.counts:
         if count.table == "unreadable lines" and count.rows_in:
             yield from _wrapped(f"and {count.rows_in:,} lines that are no rows of their file; see SET ASIDE")
@@ -100,6 +100,7 @@ def _matched(found: Checked) -> Iterator[str]:
     for match in found.matches:
         yield f"  {match.what:<{wide}}  {_share(match.found, match.total):>7}  {match.found:,} of {match.total:,}"
         yield from _wrapped(f"not found: {', '.join(map(shown, match.examples))}", "      ") if match.examples else ()
+        yield from [f"      that name none: {match.unnamed:,}"] if match.unnamed else []
     if any(table == "tracking_events" and used for table, used in _used(found)):
         yield from _codes(found)
     if found.reasons:

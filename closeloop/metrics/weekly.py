@@ -206,8 +206,10 @@ WEEKLY: tuple[Metric, ...] = (
         complete_after=0,
         needs=("shipments.cost", "parcel_facts.sent_at", "parcel_references.reference_cost"),
         dims=("carrier", "service", "zone", "weight_band", "warehouse"),
-        definition="cost / cost of the same parcels at the prices of the first 12 weeks"
-        " (same carrier, service, zone and pound; Paasche), so that a change of mix does not count",
+        definition="Fisher index of the cost of parcels against the first 12 weeks, over cells of carrier, service,"
+        " zone and pound that both have, so that a change of mix does not count; the share of parcels that it"
+        " compares and what the mix did stand beside it. Slices are scanned by the half of it that adds up"
+        " (Paasche): cost / cost of the same parcels at the old prices",
         level="L1",
         estimator="fixed horizon",
     ),

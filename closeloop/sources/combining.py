@@ -33,6 +33,7 @@ class Match(NamedTuple):
     found: int
     total: int
     examples: tuple[str, ...] = ()
+    unnamed: int = 0
 
 
 def gather(con: duckdb.DuckDBPyConnection, piece: Source, rank: int) -> None:
@@ -71,12 +72,13 @@ def matches(con: duckdb.DuckDBPyConnection, schema: str = "") -> tuple[Match, ..
 
 
 def _match(con: duckdb.DuckDBPyConnection, what: str, column: str, known: str, rows: str) -> Match:
-    [(found, total)] = con.execute(f"SELECT count(*) FILTER ({column} IN ({known})), count(*) FROM {rows}").fetchall()
-    lost = con.execute(
-        f"SELECT coalesce({column}, '') AS reference FROM {rows} WHERE {column} IS NULL OR {column} NOT IN ({known})"
-        f" GROUP BY 1 ORDER BY 1 LIMIT {EXAMPLES}"
+    [(found, total, unnamed)] = con.execute(
+        f"SELECT count(*) FILTER ({column} IN ({known})), count(*), count(*) FILTER ({column} IS NULL) FROM {rows}"
     ).fetchall()
-    return Match(what, int(found), int(total), tuple(str(reference) for (reference,) in lost))
+    lost = con.execute(
+        f"SELECT DISTINCT {column} FROM {rows} WHERE {column} NOT IN ({known}) ORDER BY 1 LIMIT {EXAMPLES}"
+    ).fetchall()
+    return Match(what, int(found), int(total), tuple(str(reference) for (reference,) in lost), int(unnamed))
 
 
 def _name_orders(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,7 +1,7 @@
 -- Parcels beside what was usual in the base period: the cost of the same carrier, service, zone and pound,
 -- and the time in which six of seven parcels of the same service and zone were attempted.
 with base as (
-    select * from parcel_facts where sent_at < $base_end
+    select * from parcel_facts where sent_at < (select ends_at from base_period)
 ),
 costs as (
     select carrier, service, zone, billed_lb, cast(sum(cost)::double / count(cost) as decimal(18, 6)) as reference_cost

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from closeloop import crossed, words
+from closeloop import crossed, prices, words
 from closeloop.charts import Shown, control_chart, shown
 from closeloop.cube import Series
 from closeloop.loop import Loop
@@ -71,7 +71,7 @@ class Split(Answer):
 def by_week(run: Loop, metric: Metric, about: Subject, period: Period | None) -> Weeks:
     """Return the weeks of a metric in a slice. Raises ValueError when the data has neither."""
     names.check(run.con, metric.id, metric.view, about.where)
-    series = crossed.series_of(run.con, run.cube, metric, about.where)
+    series, beside = _priced(run, crossed.series_of(run.con, run.cube, metric, about.where))
     points = history(series, 0, about.pattern.onset if about.pattern else None, len(series.weeks))
     points = points if about.pattern else _usual(points, metric)
     told = tuple(p for p in points if period is None or period.first <= p.week <= period.last)
@@ -92,7 +92,7 @@ def by_week(run: Loop, metric: Metric, about: Subject, period: Period | None) ->
     question = f"{metric.question} {_where(about)}"
     return Weeks(
         question,
-        _weeks_say(metric, told),
+        _weeks_say(metric, told) + (f" In the last week {beside[told[-1].week]}." if told[-1].week in beside else ""),
         frame,
         columns,
         then=_next(metric, about),
@@ -101,6 +101,14 @@ def by_week(run: Loop, metric: Metric, about: Subject, period: Period | None) ->
         points=told,
         about=about,
     )
+
+
+def _priced(run: Loop, series: Series) -> tuple[Series, dict[date, str]]:
+    """Return the price by Fisher's index with what stands beside it by week; any other metric is what it was."""
+    if series.metric.kind != "index":
+        return series, {}
+    fisher, index = prices.as_fisher(run.con, series)
+    return fisher, {week: prices.beside(one) for week, one in index.items()}
 
 
 def split(run: Loop, metric: Metric, about: Subject, by: str, period: Period) -> Split:

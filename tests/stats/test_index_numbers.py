@@ -21,6 +21,20 @@ def test_a_basket_worked_by_hand() -> None:
     assert index.unit_value == pytest.approx((90 / 35) / (70 / 34))
 
 
+def test_the_published_worked_example() -> None:
+    """ILO et al., Consumer Price Index Manual 2004, chapter 19: tables 19.1 and 19.2, indices of table 19.5."""
+    prices = [[1, 1, 1, 1, 1, 1], [1.2, 3, 1.3, 0.7, 1.4, 0.8], [1, 1, 1.5, 0.5, 1.7, 0.6],
+              [0.8, 0.5, 1.6, 0.3, 1.9, 0.4], [1, 1, 1.6, 0.1, 2, 0.2]]  # fmt: skip
+    bought = [[1, 1, 2, 1, 4.5, 0.5], [0.8, 0.9, 1.9, 1.3, 4.7, 0.6], [1, 1.1, 1.8, 3, 5, 0.8],
+              [1.2, 1.2, 1.9, 6, 5.6, 1.3], [0.9, 1.2, 2, 12, 6.5, 2.5]]  # fmt: skip
+    published = [(1, 1, 1), (1.42, 1.3823, 1.4011), (1.345, 1.2031, 1.2721), (1.355, 1.0209, 1.1762),
+                 (1.44, 0.7968, 1.0712)]  # fmt: skip
+    p, q = np.array(prices), np.array(bought)
+    for now, told in enumerate(published):
+        index = price_index(p[0] * q[0], q[0], p[now] * q[now], q[now])
+        assert (index.laspeyres, index.paasche, index.fisher) == pytest.approx(told, abs=1e-4)
+
+
 def test_a_shift_to_dear_parcels_is_mix_and_not_price() -> None:
     index = price_index([500, 2000], [100, 100], [250, 3000], [50, 150])
     assert index.fisher == pytest.approx(1)
