@@ -16,7 +16,7 @@ from closeloop.model import Metric
 from closeloop.sources.source import Source
 from closeloop.tables import SQL_TYPE, TABLES
 
-SETTINGS = {"threads": 2, "memory_limit": "3GB", "preserve_insertion_order": "false"}
+SETTINGS = {"threads": 2, "memory_limit": "2500MB", "preserve_insertion_order": "false"}
 WORKING_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 VOCABULARY = Path(__file__).parents[2] / "params" / "vocabulary" / "easypost.csv"
 SCANS = "tracking_events"

@@ -102,7 +102,7 @@ def look(where: Path, data: Path | None = None) -> Checked:
         spans = accounts.spans(con, merchant.timezone)
         if spans:
             facts.build(con, merchant, _end(con))
-        filled = _filled(con, counts)
+        filled = _filled(con, counts, built=bool(spans))
         logged = len(changes.read(where / LOG))
         held = levels.held(counts, logged)
         given = tuple(_given(con, metric) for metric in metrics.EVERY if not _lacking(metric, filled))
@@ -139,12 +139,15 @@ def _end(con: duckdb.DuckDBPyConnection) -> datetime:
     return datetime(newest.year, newest.month, newest.day) + timedelta(days=1)
 
 
-def _filled(con: duckdb.DuckDBPyConnection, counts: Sequence[TableCount]) -> frozenset[str]:
-    """Return the tables with a usable row, and the columns with a value, such as shipments.cost."""
+def _filled(con: duckdb.DuckDBPyConnection, counts: Sequence[TableCount], *, built: bool) -> frozenset[str]:
+    """Return the tables with a usable row, and the columns with a value, such as shipments.cost.
+
+    The views are looked at where they were `built`: without one dated row there are none.
+    """
     tables = {count.table for count in counts if count.rows_used}
     names = {f"store.{table.name}": [c.name for c in table.columns] for table in TABLES if table.name in tables}
     needed = {need for metric in metrics.EVERY for need in metric.needs if need.split(".")[0] not in _NAMES}
-    for view, column in (need.split(".") for need in sorted(needed) if tables):
+    for view, column in (need.split(".") for need in sorted(needed) if built):
         names.setdefault(view, []).append(column)
     filled = set(tables)
     for table, columns in names.items():

@@ -7,12 +7,19 @@ from pathlib import Path
 
 CHUNK = 1 << 20
 
+PACKED = {
+    b"\x1f\x8b": "a gzip file", b"PK\x03\x04": "a zip file or a workbook", b"\x28\xb5\x2f\xfd": "a zstd file",
+    b"BZh": "a bzip2 file", b"PAR1": "a Parquet file",
+}  # fmt: skip
+"""How files begin that are no text, whatever their name says."""
+
 
 def as_utf8(path: Path, scratch: Path) -> tuple[Path, str]:
     """Return a file that is UTF-8, and what was assumed about it ("" where it was UTF-8 already).
 
     A byte order mark decides; else UTF-8; else Windows-1252, which covers ISO 8859-1's letters. A file that is
     UTF-8 but for a few bytes, such as one cut off within a letter, is left alone: its broken lines are set aside.
+    Raises ValueError for a packed file.
     """
     encoding = _encoding(path)
     if encoding == "utf-8":
@@ -26,10 +33,17 @@ def as_utf8(path: Path, scratch: Path) -> tuple[Path, str]:
 def _encoding(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(4)
+    for mark, what in PACKED.items():
+        if head.startswith(mark):
+            raise ValueError(f"{path}: this is {what}; unpack it first, or give it the ending that it should have")
+    if head in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
+        return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if len(head) == 4 and head[1::2] == b"\0\0" and head[0] and head[2]:
         return "utf-16-le"
+    if len(head) == 4 and head[::2] == b"\0\0" and head[1] and head[3]:
+        return "utf-16-be"
     return "utf-8" if _is_utf8(path) else _of_broken(path)
 
 

@@ -13,8 +13,7 @@ from closeloop.sources import encoding, workbook
 from closeloop.sources.source import Source, SourceFile
 
 CSV_OPTIONS = (
-    "all_varchar=true, header=true, skip=0, store_rejects=true, null_padding=false,"
-    " sample_size=20480, max_line_size=8388608"
+    "all_varchar=true, header=true, store_rejects=true, null_padding=false, sample_size=20480, max_line_size=8388608"
 )
 JSON_OPTIONS = "maximum_object_size=268435456"
 EXCEL = ".xlsx"
@@ -158,16 +157,22 @@ def _parquet_reader(file: SourceFile) -> str:
 def _csv_reader(file: SourceFile, copy: Path, path: Path) -> str:
     """Amazon's tab-separated files do not quote; everything else quotes as RFC 4180 says."""
     if file.format == "tsv":
-        return f"read_csv($path, delim='\t', quote='', escape='', {CSV_OPTIONS})"
-    delimiter = "," if _is_excel(path) else _delimiter(copy)
-    return f"read_csv($path, delim='{delimiter}', quote='\"', escape='\"', {CSV_OPTIONS})"
+        return f"read_csv($path, delim='\t', quote='', escape='', skip=0, {CSV_OPTIONS})"
+    delimiter, skipped = (",", 0) if _is_excel(path) else _delimiter(copy)
+    return f"read_csv($path, delim='{delimiter}', quote='\"', escape='\"', skip={skipped}, {CSV_OPTIONS})"
 
 
-def _delimiter(copy: Path) -> str:
-    """Return the delimiter that splits the header row into most columns."""
+def _delimiter(copy: Path) -> tuple[str, int]:
+    """Return the delimiter that splits the header row into most columns, and the lines before the header.
+
+    Excel writes the delimiter into a line of its own before the header: `sep=;`.
+    """
     with copy.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         header = file.readline(HEADER_CHARACTERS)
-    return max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([header], delimiter=delimiter), [])))
+    named = header.strip().removeprefix("sep=")
+    if header.startswith("sep=") and named in DELIMITERS:
+        return named, 1
+    return max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([header], delimiter=delimiter), []))), 0
 
 
 def _read_json(con: duckdb.DuckDBPyConnection, file: SourceFile, path: Path, copy: Path) -> None:

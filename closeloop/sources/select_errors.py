@@ -29,10 +29,12 @@ def _nearest(con: duckdb.DuckDBPyConnection, source: Source, wanted: str) -> str
     ).fetchall()
     paths = {file.name: file.path for file in source.files}
     columns = {str(column): paths[table] for table, column in rows if table in paths and column not in INNER}
+    lacking = {name for file in source.files for name in file.may_lack}
     plain = {name.casefold(): name for name in columns}
     near = difflib.get_close_matches(wanted.casefold(), list(plain), n=1, cutoff=0.5)
     if not near:
-        return f"; the files have {', '.join(repr(name) for name in list(columns)[:12])}"
+        shown = [name for name in columns if name not in lacking] or list(columns)
+        return f"; the files have {', '.join(map(repr, shown[:12]))}: is the first line the header?"
     name = plain[near[0]]
     return (
         f"; the nearest is {name!r} in {columns[name]}: name that one in the SELECT, or list the missing one under"

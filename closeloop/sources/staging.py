@@ -19,9 +19,9 @@ UNSOUND: dict[Kind, str] = {
     "instant": "NOT isfinite({0})",
     "date": "NOT isfinite({0})",
     "number": "NOT isfinite({0})",
-    "whole": "TRY_CAST(raw_{0} AS DOUBLE) <> {0}",
+    "whole": "TRY_CAST(raw_{0} AS DOUBLE) <> {0} OR regexp_matches(raw_{0}, '[a-df-zA-DF-Z_]')",
 }
-"""What DuckDB lets pass, but no such value is: infinity, not-a-number, a fraction rounded."""
+"""What DuckDB lets pass, but no such value is: infinity, not-a-number, a fraction rounded, 0x1F, 1_000."""
 
 QUARANTINE = (
     "CREATE TABLE quarantine (table_name VARCHAR, file VARCHAR, row BIGINT,"
@@ -33,6 +33,11 @@ CARRIED = "CREATE OR REPLACE TEMP TABLE carried (_file VARCHAR, _row BIGINT)"
 """Makes the table of the file rows that some SELECT carried over, be they used or set aside."""
 
 EMAIL = r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"
+
+QUOTE = "quote the text that holds a comma or a line break"
+
+MENDED = {"missing columns": "the line ends early: export the file again, or add its empty columns"}
+"""How to mend a line of a file, by what is wrong with it; else `QUOTE` it."""
 
 UNREADABLE = "the line does not have the columns of its file"
 
@@ -189,7 +194,9 @@ def quarantined(con: duckdb.DuckDBPyConnection, table: str = "quarantine") -> tu
 
 def add_rejected(con: duckdb.DuckDBPyConnection, lines: list[tuple[str, int, str, str]]) -> None:
     """Count the lines that the CSV reader could not split into columns as quarantined."""
-    mend = "quote the text that holds a comma or a line break"
-    rows = [("file", file, line, "", text, f"{UNREADABLE} ({why.lower()})", mend) for file, line, text, why in lines]
+    rows = [
+        ("file", file, line, "", text, f"{UNREADABLE} ({why.lower()})", MENDED.get(why.lower(), QUOTE))
+        for file, line, text, why in lines
+    ]
     if rows:
         con.executemany("INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?)", rows)

@@ -1,5 +1,6 @@
 """Broken files at the command line: a report with every row accounted for, or one clear line; never a traceback."""
 
+import gzip
 import json
 import random
 import re
@@ -80,6 +81,15 @@ CORPUS: dict[str, bytes] = {
     "year 0": GOOD.replace("2026-03-02", "0000-01-01", 1).encode(),
     "year 294246": GOOD.replace("2026-03-02", "294246-01-01", 1).encode(),
     "mixed offsets": GOOD.replace("-0500", "+0530", 2).replace(" -0500", "Z", 1).encode(),
+    "no order has a total": GOOD.replace("43.90", "$43.90").encode(),
+    "excel names the delimiter": b"sep=;\n" + GOOD.replace(",", ";").encode(),
+    "utf-16 without a mark": GOOD.encode("utf-16-be"),
+    "utf-32": GOOD.encode("utf-32"),
+    "packed": gzip.compress(GOOD.encode()),
+    "numbers of programmers": GOOD.replace(",1,Tote", ",0x1F,Tote", 1).replace(",1,Tote", ",1_000,Tote", 1).encode(),
+    "a title before the header": b"Orders of March\n\n" + GOOD.encode(),
+    "columns left out at the end": GOOD.replace(",38.00,TOTE", "", 2).encode(),
+    "the header again": (GOOD + GOOD.replace("#1", "#2")).encode(),
     "a page": b"<!doctype html><title>Sign in</title>",
     "a workbook by name of csv": b"PK\x03\x04" + bytes(range(256)),
     "json by name of csv": json.dumps({"orders": [{"id": 1}]}).encode(),
@@ -97,7 +107,8 @@ def test_a_broken_export_is_a_report_or_one_line(name: str, tmp_path: Path) -> N
     [
         ("byte order mark", 6, 0), ("utf-16", 6, 0), ("windows-1252", 6, 0), ("the same rows twice", 6, 6),
         ("formulas", 6, 0), ("terminal orders", 5, 1), ("year 9999", 5, 1), ("year 0", 5, 1), ("year 294246", 5, 1),
-        ("mixed offsets", 6, 0),
+        ("mixed offsets", 6, 0), ("no order has a total", 0, 6), ("excel names the delimiter", 6, 0),
+        ("utf-16 without a mark", 6, 0), ("utf-32", 6, 0), ("the header again", 12, 1),
     ],
 )  # fmt: skip
 def test_what_can_be_read_is_used_and_the_rest_set_aside(
@@ -106,6 +117,20 @@ def test_what_can_be_read_is_used_and_the_rest_set_aside(
     found = look(merchant(tmp_path / "shop", {"orders.csv": CORPUS[name]}, "shopify_csv"))
     count = next(count for count in found.counts if count.table == "orders")
     assert (count.rows_used, count.rows_quarantined) == (used, set_aside)
+
+
+def test_a_number_is_not_read_in_another_way_than_it_was_meant(tmp_path: Path) -> None:
+    where = merchant(tmp_path / "shop", {"orders.csv": CORPUS["numbers of programmers"]}, "shopify_csv")
+    lines = next(count for count in look(where).counts if count.table == "order_lines")
+    assert (lines.rows_used, lines.rows_quarantined) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("packed", "gzip"), ("a title before the header", "first line the header")]
+)
+def test_a_file_that_is_something_else_is_told_so(name: str, said: str, tmp_path: Path) -> None:
+    done = run(merchant(tmp_path / "shop", {"orders.csv": CORPUS[name]}, "shopify_csv"))
+    assert said in str(done.exception)
 
 
 @pytest.mark.parametrize(
