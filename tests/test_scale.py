@@ -42,5 +42,10 @@ def test_pandas_and_the_cube_count_the_same(folder: Path) -> None:
     assert {s.metric.id for s in made.series if not s.bad[0].any()} == never
 
 
+def test_pandas_slices_by_every_dimension_that_the_cube_has(folder: Path) -> None:
+    sliced = (fixed for _, fixed, _, _ in in_pandas.build(folder))
+    assert next(fixed for fixed in sliced if "carrier" in fixed and "cutoff" in fixed)
+
+
 def test_the_statement_counts_the_parcels_by_week(folder: Path) -> None:
     assert generate.WEEKS <= merchant.reduced(folder) <= generate.WEEKS + 2

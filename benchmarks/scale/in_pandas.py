@@ -96,6 +96,7 @@ def orders_of(folder: Path, parcels: pd.DataFrame) -> pd.DataFrame:
         weekday=rows["ordered_at"].dt.day_name().str[:3],
         region=rows["dest_state"].map(regions),
         warehouse=rows["dest_state"].map(site),
+        cutoff="unknown",
     ).rename(columns={"dest_state": "state"})
     return made.merge(first, left_on="order_id", right_index=True, how="left")
 
@@ -153,7 +154,17 @@ def build(folder: Path) -> Iterator[Answer]:
     parcels = parcels_of(folder)
     orders = orders_of(folder, parcels)
     told = orders[
-        ["order_id", "channel", "complexity", "state", "region", "weekday", "promised_date", "requested_class"]
+        [
+            "order_id",
+            "channel",
+            "complexity",
+            "state",
+            "region",
+            "weekday",
+            "cutoff",
+            "promised_date",
+            "requested_class",
+        ]  # fmt: skip
     ]
     parcels = parcels.merge(told, on="order_id", how="left")
     for rows, dims, metrics in (

@@ -13,7 +13,7 @@ from closeloop.clocks import BUSINESS_HOURS, DUE, local_time_sql
 from closeloop.engines.base import Engine
 from closeloop.sources.source import Source
 
-BATCH = 1_000_000
+BATCH = 500_000
 """Rows that are handed over at once: enough to hide the work that each batch costs, about 100 MB."""
 
 

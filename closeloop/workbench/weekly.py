@@ -71,7 +71,8 @@ class Split(Answer):
 def by_week(run: Loop, metric: Metric, about: Subject, period: Period | None) -> Weeks:
     """Return the weeks of a metric in a slice. Raises ValueError when the data has neither."""
     names.check(run.con, metric.id, metric.view, about.where)
-    series, beside = _priced(run, crossed.series_of(run.con, run.cube, metric, about.where))
+    sums = crossed.series_of(run.con, run.cube, metric, about.where)
+    series, beside = _priced(run, sums)
     points = history(series, 0, about.pattern.onset if about.pattern else None, len(series.weeks))
     points = points if about.pattern else _usual(points, metric)
     told = tuple(p for p in points if period is None or period.first <= p.week <= period.last)
@@ -80,7 +81,7 @@ def by_week(run: Loop, metric: Metric, about: Subject, period: Period | None) ->
             f"{metric.id}: nothing of {about.where} fell due in {period};"
             f" there are {series.weeks[0]} to {series.weeks[-1]}"
         )
-    bad = dict(zip(series.weeks, series.bad[0], strict=True))
+    bad = dict(zip(sums.weeks, sums.bad[0], strict=True))
     rows = [(p.week, p.value, p.low, p.high, bad[p.week], p.total, p.final) for p in told]
     frame = pd.DataFrame(rows, columns=["week", "value", "low", "high", "counted", "of", "final"])
     say = partial(words.measured, unit=metric.unit)
@@ -97,7 +98,7 @@ def by_week(run: Loop, metric: Metric, about: Subject, period: Period | None) ->
         columns,
         then=_next(metric, about),
         newest_first=True,
-        series=series,
+        series=sums,
         points=told,
         about=about,
     )
