@@ -164,7 +164,7 @@ def build(folder: Path) -> Iterator[Answer]:
             "cutoff",
             "promised_date",
             "requested_class",
-        ]  # fmt: skip
+        ]
     ]
     parcels = parcels.merge(told, on="order_id", how="left")
     for rows, dims, metrics in (
