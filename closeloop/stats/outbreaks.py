@@ -59,7 +59,7 @@ def _residual(bad: Floats, mean: Floats, total: Floats, binomial: bool) -> Float
         return (bad - mean) / np.sqrt(np.maximum(total, 1e-9))
     safe = np.maximum(mean, 1e-9)
     rest = np.sqrt(np.maximum(1 - mean / np.maximum(total, 1e-9), 0.05))
-    return 1.5 * (bad ** (2 / 3) - safe ** (2 / 3)) / (safe ** (1 / 6) * rest)
+    return 1.5 * (np.maximum(bad, 0.0) ** (2 / 3) - safe ** (2 / 3)) / (safe ** (1 / 6) * rest)
 
 
 def _scale(residual: Floats, total: Floats, binomial: bool) -> Floats:

@@ -51,3 +51,9 @@ def test_money_is_doubted_alike() -> None:
     known = trust(cost, np.full_like(cost, 480.0), binomial=False)
     assert known[0, 8:13].max() == 0
     assert known[1:].mean() > 0.99
+
+
+def test_what_rounding_leaves_below_nothing_is_nothing() -> None:
+    bad, total = world(5)
+    bad[0, 3] = -1e-12
+    assert np.isfinite(trust(bad, total, binomial=True)).all()
