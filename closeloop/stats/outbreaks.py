@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from closeloop.stats.level_shift import CHI_SQUARE_MEDIAN
@@ -38,17 +37,15 @@ def _lasting(weight: Floats) -> Floats:
     """Let only spells of `LASTS` periods and more count less: single bad ones, such as storms, are part of life."""
     if weight.shape[1] < LASTS:
         return np.ones_like(weight)
-    highest = sliding_window_view(weight, LASTS, axis=1).max(axis=2)
+    highest = np.maximum.reduce([weight[:, i : weight.shape[1] - LASTS + 1 + i] for i in range(LASTS)])
     padded = np.pad(highest, ((0, 0), (LASTS - 1, LASTS - 1)), constant_values=1.0)
-    return sliding_window_view(padded, LASTS, axis=1).min(axis=2)
+    return np.minimum.reduce([padded[:, i : i + weight.shape[1]] for i in range(LASTS)])
 
 
 def _level(bad: Floats, total: Floats) -> Floats:
     mean = bad.sum(axis=1) / np.maximum(total.sum(axis=1), 1e-9)
-    ratio = np.where(total > 0, bad / np.maximum(total, 1e-9), np.nan)
-    some = (total > 0).any(axis=1)
-    middle = mean.copy()
-    middle[some] = np.nanmedian(ratio[some], axis=1)
+    full, middle = (total > 0).all(axis=1), mean.copy()
+    middle[full] = np.median(bad[full] / total[full], axis=1)
     often = middle * total.mean(axis=1) >= ENOUGH
     return np.where(often, np.minimum(middle, mean), mean)
 
