@@ -44,8 +44,9 @@ def size_of(truth: Problem, where: Slice, cube: Cube, twin: Twin) -> Size:
     """Measure a problem in the metric that shows it most.
 
     The slice's weeks since are held against its weeks before; where that is near the limit, or the problem grows,
-    against the same weeks of `twin`, the merchant drawn with the same luck and without the problem. What no metric
-    of the scan can show (orders that stay away) is worth acting on.
+    against the same weeks of `twin`, the merchant drawn with the same luck and without the problem; a shorter promise
+    has no such twin, since without it nothing was promised longer before. What no metric of the scan can show
+    (orders that stay away) is worth acting on.
     """
     seen = [series for series in cube.series if series.metric.scanned and series.metric.id in truth.shows_in]
     mine = [series.until(cube.week) for series in seen if where in series.slices]
@@ -53,7 +54,8 @@ def size_of(truth: Problem, where: Slice, cube: Cube, twin: Twin) -> Size:
         return Size(math.inf, truth.start)
     rough = max(_mean(series, truth, _own(series, where, truth)) for series in mine)
     grows = len(truth.effects) > STEPS
-    if not grows and not 1 / UNCLEAR < rough < UNCLEAR:
+    clear = not 1 / UNCLEAR < rough < UNCLEAR or truth.effects[0].kind == "promise"
+    if clear and not grows:
         return Size(rough, truth.start)
     beside = twin(tuple(series.metric for series in mine))
     return max((_beside(series, beside, where, truth, grows) for series in mine), key=lambda size: size.times)
