@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -30,10 +31,11 @@ def prepare(source: Source, cache: Path) -> Path:
     path = cache / "tables" / f"{source.name}-{_key(source)}.duckdb"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".part")
+        draft = path.with_suffix(f".{os.getpid()}.part")  # another process may be preparing the same
         draft.unlink(missing_ok=True)
         _build(source, draft)
         draft.replace(path)
+        project.forget(path.parent.glob("*.part"), KEPT)
         mine = re.compile(rf"{re.escape(source.name)}-[0-9a-f]{{16}}\.duckdb")
         project.forget((p for p in path.parent.iterdir() if mine.fullmatch(p.name)), KEPT)
     path.touch()  # used just now: the others are forgotten first
