@@ -105,8 +105,14 @@ def test_a_mended_problem_leaves_what_the_change_could_not_reach() -> None:
     ]
 
 
+def trouble_at(step: str, **where: str) -> year.Trouble:
+    start = date(2026, 6, 1)
+    effect = simulate.Effect("delay", simulate.where(**where), start, None, 24.0, step)
+    return year.Trouble("", "carrier", year.LATE, where, start, (effect,), 1)
+
+
 def test_only_the_planted_slice_or_a_part_of_it_is_right() -> None:
-    trouble = year.Trouble("", "carrier", year.LATE, {"carrier": "UPS", "region": "Pacific"}, date(2026, 6, 1), (), 1)
+    trouble = trouble_at("transit", carrier="UPS", region="Pacific")
     parts = {
         "carrier = UPS & region = Pacific": (),
         "service = UPS Ground & region = Pacific": (("service", "UPS Ground"),),
@@ -117,3 +123,12 @@ def test_only_the_planted_slice_or_a_part_of_it_is_right() -> None:
         "carrier = UPS & region = Pacific & zone = 8": None,
     }
     assert {scope: living.extra(Slice.parse(scope), trouble) for scope in parts} == parts
+
+
+def test_a_waiting_order_cannot_be_mended_by_its_carrier() -> None:
+    assert (
+        living.extra(Slice.parse("channel = web & carrier = UPS"), trouble_at("ready_to_label", channel="web"))
+        is None
+    )
+    by_site = living.extra(Slice.parse("channel = web & warehouse = NV"), trouble_at("ready_to_label", channel="web"))
+    assert by_site == (("warehouse", "NV"),)
