@@ -148,7 +148,7 @@ def test_the_ledger_is_the_same_twice_and_is_drawn(con: duckdb.DuckDBPyConnectio
     assert first == second
     drawing = charts.saved(first.savings[0])
     assert len(drawing.rows) == len(first.savings[0].history) > 0
-    assert "Saved so far" in drawing.figure.axes[0].get_title(loc="left")
+    assert "saved so far" in drawing.figure.axes[0].get_title(loc="left")
 
 
 def test_the_demo_has_a_ledger(demo: Loop) -> None:
