@@ -14,6 +14,7 @@ FILES = re.findall(r"^`([^`\n]+)`\n\n```\w+\n(.*?)```$", PAGE.read_text(encoding
 
 def test_the_worked_example_works(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(project, "cache", lambda: cache)
+    monkeypatch.setenv("COLUMNS", "100")
     assert len(FILES) == 6
     for name, content in FILES:
         path = tmp_path / name

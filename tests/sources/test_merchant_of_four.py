@@ -193,6 +193,7 @@ def test_the_check_shows_the_match_rates_and_levels(  # type: ignore[no-untyped-
     shop, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(project, "cache", lambda: cache)
+    monkeypatch.setenv("COLUMNS", "100")
     said = "\n".join(lines(look(tmp_path / "merchant")))
     assert "level L0 L1 L2 L3" in said
     match = shop.matches["parcels with their order"]
