@@ -160,7 +160,8 @@ def _moved(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, why
 
 def undecided(pattern: Pattern) -> str:
     """Say what to do while no origin stands out."""
+    where = f" of {pattern.slice.spoken}" if pattern.slice.where else ""
     return (
-        f"Filter update: surface {pattern.slice.spoken} every morning since {day(pattern.onset)}, and look at ten of"
-        " its parcels before changing anything."
+        f"No origin stands out, so change nothing yet: look at ten of the cases{where} since {day(pattern.onset)},"
+        " one by one."
     )
