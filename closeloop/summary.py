@@ -86,18 +86,14 @@ def bottom_line(
     if found.resolved:
         lines.append(f"No longer standing out: {', '.join(p.slice.spoken for p in found.resolved[:2])}.")
     if len(lines) < 4 and (rest := _the_rest(headline)):
-        lines.insert(1, rest)
+        calm = any(k.metric == LEAD and k.state == "normal" for k in headline)
+        lines.insert(1 if calm else len(lines), f"Within normal variation{' too' if calm else ''}: {rest}.")
     return (*lines[:4], *([source.caveat] if source.caveat else lines[4:5]))
 
 
 def _the_rest(headline: Sequence[Kpi]) -> str:
     rest = [k for k in headline if k.metric != LEAD and k.state == "normal"]
-    if not rest:
-        return ""
-    named = ", ".join(
-        f"{k.label.lower()} ({measured(k.value, metrics.by_id(k.metric).shown_unit)})" for k in rest[:3]
-    )
-    return f"Within normal variation too: {named}."
+    return ", ".join(f"{k.label.lower()} ({measured(k.value, metrics.by_id(k.metric).shown_unit)})" for k in rest[:3])
 
 
 def _is_news(verdict: Verdict, headline: Sequence[Kpi]) -> bool:
