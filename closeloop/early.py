@@ -11,7 +11,7 @@ from closeloop import cube, metrics
 from closeloop.leaves import Leaves
 from closeloop.model import Metric, Pattern
 from closeloop.patterns import scan_week
-from closeloop.scan import strain_of
+from closeloop.strains import strain_of
 
 QUICK_DAYS = 0.5
 """Metrics that are final so soon after the day they ask for: the others would only repeat the weekly scan."""

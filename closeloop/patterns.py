@@ -14,10 +14,11 @@ from closeloop.cells import FIRST_MONDAY
 from closeloop.cube import Cube, Series
 from closeloop.leaves import Leaves
 from closeloop.model import Estimate, Metric, Pattern, Point, Slice, stable_id
-from closeloop.scan import WINDOWS, Pick, Q, Scan, Strain, explain, large_enough, scan, strain_of
+from closeloop.scan import Pick, Q, Scan, explain, large_enough, scan
 from closeloop.stats import level_shift
 from closeloop.stats.control_chart import control_chart
 from closeloop.stats.drift import Drift, drift
+from closeloop.strains import WINDOWS, Strain, strain_of
 from closeloop.words import day, number, share
 
 LONGEST_DRIFT = 20

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from closeloop.cells import FIRST_MONDAY
 from closeloop.cube import Floats, Series
 from closeloop.leaves import Leaves, leaves_of
 from closeloop.model import Slice
-from closeloop.slices import UNNAMED
-from closeloop.stats import level_shift, strain
 from closeloop.stats.level_shift import Rise, rise
 from closeloop.stats.outbreaks import trust
-from closeloop.stats.recent_rise import past_misses, recent_rise, scale_of
-
-WINDOWS = (1, 2, 4, 8)
-"""Weeks that a problem may have lasted when it is looked for; each look is paid for."""
-
-RECENT = (1, 2, 4)
-"""Weeks that are held against the weeks right before them alone, where a level wanders."""
+from closeloop.stats.recent_rise import recent_rise
+from closeloop.strains import MIN_EXPOSURE, RECENT, WINDOWS, Learnt, named
 
 SPENT = {"long": 0.8, "recent": 0.2}
 """How the chance of a false alarm is shared between the looks at half a year and those at recent weeks."""
@@ -40,17 +32,11 @@ STILL_UP = 0.4
 LATELY = 0.02
 """The chance at most of the newest week or two by themselves."""
 
-LEARNT_EVERY = 4
-"""Weeks after which the strain is learnt anew, on the calendar, not counted from the newest week."""
-
 MOST_PATTERNS = 5
 """Patterns of one metric that a week's report can show."""
 
 MOST_FOLDED = 12
 """Slices that are named as explained by another."""
-
-MIN_EXPOSURE = 20
-"""Rows a week below which a slice is not tested: it could not tell."""
 
 MIN_EXCESS = 5.0
 """Excess a week below which a rise is not worth a person's attention."""
@@ -66,17 +52,6 @@ MIN_COST_SHARE = 0.02
 
 MIN_COST_OF_ALL = 0.001
 """For money: the share of the whole merchant's cost that the excess must be."""
-
-
-class Learnt(NamedTuple):
-    """What the past tells of the slices' own moves: windows x slices.
-
-    `strain` widens the errors of the long looks; `scales` are the squared errors of the recent ones, each with the
-    number of looks that it is known from, where there were enough.
-    """
-
-    strain: Floats
-    scales: tuple[tuple[Floats, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,61 +70,6 @@ class Scan:
     recent: NDArray[np.bool_]
     trust: Floats
     lately: Floats
-
-
-@dataclass(frozen=True)
-class Strain:
-    """How much more one metric's slices moved in the past than their errors say, by dimensions.
-
-    `squares` are the tests made at earlier weeks, by window; `learnt` holds what they come to, by week. What a
-    week learns rests on the weeks before it alone, so it is the same in every later run.
-    """
-
-    series: Series
-    rows: dict[Slice, int]
-    codes: NDArray[np.int_]
-    squares: tuple[dict[int, Floats], ...]
-    misses: tuple[dict[int, Floats], ...]
-    binomial: bool
-    learnt: dict[int, Learnt] = field(default_factory=dict[int, Learnt])
-
-    def of(self, series: Series) -> Learnt:
-        """Return what is known for the newest week of a series, learnt anew at the start of each four weeks."""
-        ago = (series.weeks[-1] - FIRST_MONDAY).days // 7 % LEARNT_EVERY
-        until = len(series.weeks) - ago
-        if until not in self.learnt:
-            self.learnt[until] = self._until(until)
-        whole, rows = self.learnt[until], [self.rows[where] for where in series.slices]
-        return Learnt(whole.strain[:, rows], tuple((scale[rows], looks) for scale, looks in whole.scales))
-
-    def _until(self, until: int) -> Learnt:
-        last, bad, total = until - level_shift.UNASKED, self.series.bad[:, :until], self.series.total[:, :until]
-        trusted = trust(bad, total, binomial=self.binomial)
-        factors, common = list[Floats](), strain.UNKNOWN
-        for window, squares in zip(WINDOWS, self.squares, strict=True):
-            past = strain.without_outbreaks(_known(squares, last), trusted, window)
-            groups, common = strain.learnt(past, self.codes, window, common)
-            factors.append(groups[self.codes])
-        scales = [
-            scale_of(_known(self.misses[i], last), window, binomial=self.binomial) for i, window in enumerate(RECENT)
-        ]
-        return Learnt(np.stack(factors), tuple(scale for scale in scales if scale) if all(scales) else ())
-
-
-def _known(past: dict[int, Floats], last: int) -> dict[int, Floats]:
-    return {end: found for end, found in past.items() if end <= last}
-
-
-def strain_of(series: Series) -> Strain:
-    """Test a metric at all its earlier weeks, to learn how far each kind of slice wanders by itself."""
-    binomial, groups = series.metric.kind == "share", dict[tuple[str, ...], int]()
-    codes = np.array([groups.setdefault(where.dims, len(groups)) for where in series.slices], dtype=np.int_)
-    rows = np.where(_named(series)[:, None], series.effective, 0.0)
-    bad, total = series.bad, series.total
-    squares = strain.past_squares(bad, total, WINDOWS, rows, binomial=binomial, least=MIN_EXPOSURE)
-    misses = (past_misses(bad, total, w, rows, binomial=binomial, least=MIN_EXPOSURE) for w in RECENT)
-    places = {where: i for i, where in enumerate(series.slices)}
-    return Strain(series, places, codes, squares, tuple(misses), binomial)
 
 
 def scan(series: Series, learnt: Learnt) -> Scan:
@@ -175,11 +95,7 @@ def scan(series: Series, learnt: Learnt) -> Scan:
 
 def large_enough(series: Series) -> Series:
     """Leave out slices with so few rows a week that a rise could not be told from chance."""
-    return series.only(_named(series) & (series.effective[:, -8:].mean(axis=1) >= MIN_EXPOSURE))
-
-
-def _named(series: Series) -> NDArray[np.bool_]:
-    return np.array([not UNNAMED & {value for _, value in where.where} for where in series.slices], dtype=np.bool_)
+    return series.only(named(series) & (series.effective[:, -8:].mean(axis=1) >= MIN_EXPOSURE))
 
 
 def _discoveries(scan_: Scan, q: float) -> NDArray[np.int_]:

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "closeloop"
 ORDER = (
     "percent", "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "clocks", "engines",
-    "facts", "metrics", "glossary", "cells", "row_plan", "streamed", "cube", "cube_file", "leaves", "words", "scan",
-    "patterns", "early", "mix", "feed_alarms", "gaps", "hotspots",
+    "facts", "metrics", "glossary", "cells", "row_plan", "streamed", "cube", "cube_file", "leaves", "words",
+    "strains", "scan", "patterns", "early", "mix", "feed_alarms", "gaps", "hotspots",
     "stages", "crossed", "times", "stocks", "prices", "maturity", "rates",
     "triggers", "alerts", "coincidences", "comparisons", "narrowing", "uneven", "clues", "mixes", "origins", "moves",
     "proposals", "causes",

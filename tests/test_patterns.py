@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closeloop import patterns, scan, simulate, weeks
+from closeloop import patterns, scan, simulate, strains, weeks
 from closeloop.loop import Loop
 from closeloop.model import Estimate, Pattern, Slice
 from closeloop.patterns import Found
@@ -197,9 +197,9 @@ def test_what_a_week_learns_is_the_same_in_every_later_run(demo: Loop) -> None:
     for week in ("2026-W36", "2026-W43"):
         then = series.until(weeks.parse(week))
         large = scan.large_enough(then)
-        later, at_once = scan.strain_of(series).of(large), scan.strain_of(then).of(large)
+        later, at_once = strains.strain_of(series).of(large), strains.strain_of(then).of(large)
         assert (later.strain == at_once.strain).all()
-        assert len(later.scales) == len(at_once.scales) == (len(scan.RECENT) if week == "2026-W43" else 0)
+        assert len(later.scales) == len(at_once.scales) == (len(strains.RECENT) if week == "2026-W43" else 0)
         for (scale, looks), (same, known) in zip(later.scales, at_once.scales, strict=True):
             assert (scale == same).all()
             assert looks == known

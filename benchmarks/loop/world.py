@@ -15,10 +15,10 @@ from closeloop import cube, facts, metrics, patterns, simulate
 from closeloop.cube import Cube
 from closeloop.leaves import Leaves
 from closeloop.model import Pattern, stable_id
-from closeloop.scan import strain_of
 from closeloop.simulate import Scenario
 from closeloop.slices import Slice
 from closeloop.sources import source
+from closeloop.strains import strain_of
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -32,6 +32,27 @@ LULL = 0.25
 """Part of its newest rise that a series may show in a period that passes for normal."""
 
 
+class Past(NamedTuple):
+    """Series x periods in which nothing is asked: what was bad, of how much, and from how many rows.
+
+    A series that had less than `least` of its rows a period before an end is too small to teach anything there.
+    """
+
+    bad: Floats
+    total: Floats
+    rows: Floats
+    binomial: bool
+    least: float = 0.0
+
+    def large(self, end: int) -> NDArray[np.bool_]:
+        """Return the series that were large enough in the periods right before `end`."""
+        return self.rows[:, max(0, end - UNASKED) : end].mean(axis=1) >= self.least
+
+    def all_ends(self, window: int) -> range:
+        """Return the ends before which a window and a baseline fit, but for the newest periods."""
+        return range(MIN_BASELINE + window, self.bad.shape[1] - UNASKED + 1)
+
+
 class Rise(NamedTuple):
     """Per series: what the window held, what the baseline led one to expect, and how sure that is."""
 

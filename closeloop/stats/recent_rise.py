@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from closeloop.stats.level_shift import BASELINE, CHI_SQUARE_MEDIAN, MIN_BASELINE, UNASKED, Rise, level_of, tail
+from closeloop.stats.level_shift import BASELINE, CHI_SQUARE_MEDIAN, MIN_BASELINE, Past, Rise, level_of, tail
 
 Floats = NDArray[np.float64]
 
@@ -39,18 +41,17 @@ def recent_rise(bad: Floats, total: Floats, window: int, scale: Floats, *, binom
     return Rise(observed, expected, n, np.sqrt(variance), df, p, scale)
 
 
-def past_misses(
-    bad: Floats, total: Floats, window: int, rows: Floats, *, binomial: bool, least: float
-) -> dict[int, Floats]:
-    """Forecast all series at each earlier end: squared misses, in units of their counting noise.
+def past_misses(past: Past, window: int, ends: Iterable[int]) -> dict[int, Floats]:
+    """Forecast all series at earlier ends: squared misses, in units of their counting noise.
 
-    A series that had less than `least` of its `rows` a period before an end is NaN there.
+    A series that was too small before an end is NaN there.
     """
     found: dict[int, Floats] = {}
-    for end in range(MIN_BASELINE + window, bad.shape[1] - UNASKED + 1):
-        observed, expected, _, variance = _forecast(bad[:, :end], total[:, :end], window, binomial)
-        large = rows[:, max(0, end - MIN_BASELINE) : end].mean(axis=1) >= least
-        found[end] = np.where(large, (observed - expected) ** 2 / np.maximum(variance, 1e-12), np.nan)
+    for end in ends:
+        if end < MIN_BASELINE + window:
+            continue
+        observed, expected, _, variance = _forecast(past.bad[:, :end], past.total[:, :end], window, past.binomial)
+        found[end] = np.where(past.large(end), (observed - expected) ** 2 / np.maximum(variance, 1e-12), np.nan)
     return found
 
 
@@ -62,11 +63,13 @@ def scale_of(misses: dict[int, Floats], window: int, *, binomial: bool) -> tuple
     """
     if len(misses) < FEWEST:
         return None
-    seen = np.array(list(misses.values()))
-    known = np.isfinite(seen).sum(axis=0) / window
+    seen = np.sort(np.array(list(misses.values())), axis=0)  # NaN last
+    counts = np.isfinite(seen).sum(axis=0)
     whole = seen[np.isfinite(seen)]
     pooled = float(np.median(whole)) if len(whole) else CHI_SQUARE_MEDIAN
-    own = np.array([np.median(told) if len(told := column[np.isfinite(column)]) else pooled for column in seen.T])
+    columns, known = np.arange(seen.shape[1]), counts / window
+    middle = (seen[np.maximum(counts - 1, 0) // 2, columns] + seen[counts // 2 % len(seen), columns]) / 2
+    own = np.where(counts > 0, middle, pooled)
     scale = (known * own + POOLED * pooled) / (known + POOLED) / CHI_SQUARE_MEDIAN
     return np.maximum(scale, 1.0 if binomial else 1e-12), len(misses) / window
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from closeloop.stats.level_shift import CHI_SQUARE_MEDIAN, MIN_BASELINE, UNASKED, rise
+from closeloop.stats.level_shift import CHI_SQUARE_MEDIAN, MIN_BASELINE, Past, rise
 from closeloop.stats.outbreaks import trust
 
 Floats = NDArray[np.float64]
+
+MEMORY = 104
+"""Earlier periods that tell how far series wander: what was before is another business, and costs time every week."""
 
 UNKNOWN = 1.2
 """What is assumed before any test was made: shared shocks of a few weeks, as merchants show them."""
@@ -40,27 +43,26 @@ def strain(bad: Floats, total: Floats, window: int, groups: Sequence[Hashable], 
     """
     names = sorted({str(group) for group in groups})
     codes = np.array([names.index(str(group)) for group in groups], dtype=np.int_)
-    (squares,) = past_squares(bad, total, (window,), total, binomial=binomial)
+    past = Past(bad, total, total, binomial)
+    (squares,) = past_squares(past, (window,), past.all_ends(window)[-MEMORY:])
     return learnt(squares, codes, window).groups[codes]
 
 
-def past_squares(
-    bad: Floats, total: Floats, windows: Sequence[int], rows: Floats, *, binomial: bool, least: float = 0.0
-) -> tuple[dict[int, Floats], ...]:
+def past_squares(past: Past, windows: Sequence[int], ends: Iterable[int]) -> tuple[dict[int, Floats], ...]:
     """Test all series at earlier ends: for each window, by periods until each, squared test values.
 
-    A series that had less than `least` of its `rows` a period before an end is NaN there. What stands at an end
-    rests on the periods before it alone, so it is the same however long the series has become since.
+    A series that was too small before an end is NaN there; a window has every other end. What stands at an end
+    rests on the `MEMORY` periods before it alone, so it is the same however long the series has become since.
     """
     found: tuple[dict[int, Floats], ...] = tuple({} for _ in windows)
-    for end in range(MIN_BASELINE + min(windows), bad.shape[1] - UNASKED + 1):
-        large = rows[:, max(0, end - UNASKED) : end].mean(axis=1) >= least
-        x, n = bad[large, :end], total[large, :end]
-        known = trust(x, n, binomial=binomial)
+    for end in ends:
+        large, since = past.large(end), slice(max(0, end - MEMORY), end)
+        x, n = past.bad[large, since], past.total[large, since]
+        known = trust(x, n, binomial=past.binomial)
         for squares, window in zip(found, windows, strict=True):
             if end >= MIN_BASELINE + window and (end - MIN_BASELINE - window) % 2 == 0:
-                test = rise(x, n, window, binomial=binomial, trust=known)
-                squares[end] = np.full(len(bad), np.nan)
+                test = rise(x, n, window, binomial=past.binomial, trust=known)
+                squares[end] = np.full(len(large), np.nan)
                 squares[end][large] = ((test.observed - test.expected) / np.maximum(test.se, 1e-9)) ** 2
     return found
 

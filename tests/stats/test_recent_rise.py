@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from closeloop.stats.level_shift import rise
+from closeloop.stats.level_shift import Past, rise
 from closeloop.stats.recent_rise import FEWEST, past_misses, recent_rise, scale_of
 
 SERIES, PERIODS, VOLUME = 1500, 60, 200.0
@@ -22,8 +22,13 @@ def world(seed: int, wander: float, breaks: tuple[tuple[int, float], ...] = ()) 
     return rng.binomial(total.astype(int), rate).astype(float), total
 
 
+def misses_of(bad: Floats, total: Floats, window: int, *, binomial: bool = True) -> dict[int, Floats]:
+    past = Past(bad, total, total, binomial, least=20)
+    return past_misses(past, window, past.all_ends(window))
+
+
 def p_values(bad: Floats, total: Floats, window: int) -> Floats:
-    misses = past_misses(bad, total, window, total, binomial=True, least=20)
+    misses = misses_of(bad, total, window)
     learnt = scale_of(misses, window, binomial=True)
     assert learnt is not None
     return recent_rise(bad, total, window, learnt[0], binomial=True, looks=learnt[1]).p
@@ -53,7 +58,7 @@ def test_an_old_break_hides_a_new_one_from_half_a_year_but_not_from_recent_weeks
 
 def test_it_says_nothing_before_it_knows_how_a_series_wanders() -> None:
     bad, total = world(3, 0.0)
-    short = past_misses(bad[:, :24], total[:, :24], 1, total[:, :24], binomial=True, least=20)
+    short = misses_of(bad[:, :24], total[:, :24], 1)
     assert len(short) < FEWEST
     assert scale_of(short, 1, binomial=True) is None
 
@@ -62,7 +67,7 @@ def test_money_is_told_by_its_own_scatter() -> None:
     rng = np.random.default_rng(4)
     cost = rng.normal(500, 25, (SERIES, PERIODS))
     same = np.full_like(cost, 480.0)
-    misses = past_misses(cost, same, 1, same, binomial=False, least=20)
+    misses = misses_of(cost, same, 1, binomial=False)
     learnt = scale_of(misses, 1, binomial=False)
     assert learnt is not None
     quiet = recent_rise(cost, same, 1, learnt[0], binomial=False, looks=learnt[1]).p
@@ -70,3 +75,16 @@ def test_money_is_told_by_its_own_scatter() -> None:
     cost[:, -1] += 150
     dearer = recent_rise(cost, same, 1, learnt[0], binomial=False, looks=learnt[1]).p
     assert (dearer <= 0.005).mean() > 0.95
+
+
+def test_scales_are_the_medians_of_each_column_that_knows_something() -> None:
+    rng = np.random.default_rng(5)
+    looks = rng.chisquare(1, (FEWEST + 3, 6))
+    looks[rng.uniform(size=looks.shape) < 0.3] = np.nan
+    looks[:, 2] = np.nan
+    learnt = scale_of(dict(enumerate(looks)), 2, binomial=False)
+    assert learnt is not None
+    pooled = np.nanmedian(looks)
+    own = [np.nanmedian(column) if np.isfinite(column).any() else pooled for column in looks.T]
+    known = np.isfinite(looks).sum(axis=0) / 2
+    assert learnt[0] == pytest.approx((known * own + 10 * pooled) / (known + 10) / 0.4549)

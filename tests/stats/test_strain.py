@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from closeloop.stats.strain import UNKNOWN, learnt, past_squares, strain, without_outbreaks
+from closeloop.stats.level_shift import Past
+from closeloop.stats.strain import MEMORY, UNKNOWN, learnt, past_squares, strain, without_outbreaks
 from tests.stats.test_level_shift import worlds
 
 WINDOW = 2
@@ -28,8 +29,9 @@ def test_with_no_earlier_test_something_is_assumed_and_few_tests_move_it_little(
 
 def test_what_a_week_learns_rests_on_the_weeks_before_it() -> None:
     bad, total = worlds(6, periods=34)
-    (long,) = past_squares(bad, total, (WINDOW,), total, binomial=True)
-    (short,) = past_squares(bad[:, :-4], total[:, :-4], (WINDOW,), total[:, :-4], binomial=True)
+    now, then = Past(bad, total, total, True), Past(bad[:, :-4], total[:, :-4], total[:, :-4], True)
+    (long,) = past_squares(now, (WINDOW,), now.all_ends(WINDOW))
+    (short,) = past_squares(then, (WINDOW,), then.all_ends(WINDOW))
     assert set(short) < set(long)
     for end, squares in short.items():
         np.testing.assert_array_equal(squares, long[end])
@@ -43,3 +45,15 @@ def test_old_outbreaks_teach_nothing_about_quiet_weeks() -> None:
     assert np.isnan(kept[10][1])
     assert kept[10][0] == 1
     assert list(kept[20]) == [2, 3]
+
+
+def test_what_was_longer_ago_than_memory_teaches_nothing() -> None:
+    bad, total = worlds(7, periods=MEMORY + 60)
+    wild = bad.copy()
+    wild[:, ::2][:, :20] *= 3
+    end = MEMORY + 50
+    (quiet,), (after,) = (past_squares(Past(x, total, total, True), (WINDOW,), [end]) for x in (bad, wild))
+    np.testing.assert_array_equal(quiet[end], after[end])
+    (near,) = past_squares(Past(wild, total, total, True), (WINDOW,), [44])
+    (same,) = past_squares(Past(bad, total, total, True), (WINDOW,), [44])
+    assert (near[44] != same[44]).any(), "what lies within it does"
