@@ -16,11 +16,10 @@ DECIDED = 0.55
 HOURS, PART = 1.5, 0.03
 """Hours, and the part of its usual length, that a step must have added to be told from its own wobble."""
 
-SHARPNESS = 2.0
+SHARPNESS = 1.6
 """The power to which weights are raised before they are scaled to one (temperature scaling: Guo et al. 2017,
-"On calibration of modern neural networks", section 4.2). Chosen on the simulated merchants of seeds 6000 to 6025 and
-6042 to 6067 of `benchmarks/patterns`: 49 reviews, whose raw weights of about 0.8 named the right origin in 98 %.
-Higher powers fitted those few a little better still, and would claim more than 49 reviews can show."""
+"On calibration of modern neural networks", section 4.2). Fitted by `benchmarks/patterns/calibration.py`, whose README
+says on which merchants."""
 
 STEPS = {
     "ready_to_label": ("to ready", "to label"),
@@ -93,18 +92,19 @@ def weigh(metric: Metric, pattern: Pattern, steps: dict[str, float], clues: Clue
     """
     narrowed = clues.narrowed or Narrowed(pattern.slice)
     alike = [set(narrowed.part.dims), *(set(twin.dims) for twin in narrowed.twins)]
-    every = [_sharpened(_weighed(metric, dims, steps, clues)) for dims in alike]
+    every = [_weighed(metric, dims, steps, clues) for dims in alike]
     weights: Weights = {
         origin: (1 - clues.mix) * sum(one.get(origin, 0.0) for one in every) / len(every)
         for one in every
         for origin in one
     }
     weights["undecided"] = weights.get("undecided", 0.0) + clues.mix
-    return weights
+    return sharpened(weights)
 
 
-def _sharpened(raw: Weights) -> Weights:
-    sharp: Weights = {origin: float(weight**SHARPNESS) for origin, weight in raw.items() if weight > 0}
+def sharpened(weights: Weights, power: float = SHARPNESS) -> Weights:
+    """Raise weights to a power and scale them to one; the order of origins stays."""
+    sharp: Weights = {origin: float(weight**power) for origin, weight in weights.items() if weight > 0}
     whole = sum(sharp.values())
     return {origin: weight / whole for origin, weight in sharp.items()}
 

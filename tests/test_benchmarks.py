@@ -8,11 +8,13 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks import figures, marks
 from benchmarks.loop import living, store, year
+from benchmarks.patterns import calibration
 from closeloop import simulate
 from closeloop.slices import Slice
 from closeloop.sources import prepared, source
@@ -132,3 +134,15 @@ def test_a_waiting_order_cannot_be_mended_by_its_carrier() -> None:
     )
     by_site = living.extra(Slice.parse("channel = web & warehouse = NV"), trouble_at("ready_to_label", channel="web"))
     assert by_site == (("warehouse", "NV"),)
+
+
+def test_weights_that_claim_too_much_are_drawn_back_to_how_often_they_are_right() -> None:
+    rng = np.random.default_rng(5)
+    honest = rng.uniform(0.55, 0.95, 4000)
+    sure = honest**2 / (honest**2 + (1 - honest) ** 2)
+    truths = np.where(rng.uniform(size=len(honest)) < honest, "carrier", "warehouse")
+    told = [
+        ({"carrier": weight, "warehouse": 1 - weight}, str(one)) for weight, one in zip(sure, truths, strict=True)
+    ]
+    assert calibration.fitted(told) == pytest.approx(0.5, abs=0.05)
+    assert calibration.fitted(told[:30]) < calibration.POWERS[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,11 @@ Shown = tuple[Pattern, Cause]
 
 SLACK = timedelta(weeks=3)
 """How much before the first day a pattern may be said to have begun and still be about the problem."""
+
+
+def read(path: Path) -> list[Record]:
+    """Read a file of records, one a line; none where there is no file yet."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
 def records(seeds: Iterable[int], orders: int) -> Iterator[Record]:

@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from benchmarks import figures
-from benchmarks.patterns.records import Record, records
+from benchmarks.patterns.records import Record, read, records
 from benchmarks.patterns.table import details, measured
 from closeloop.simulate.cases import ORDERS_PER_WEEK
 
@@ -31,7 +31,7 @@ def main() -> None:
     options.add_argument("--table", type=Path, nargs="+", help="draw the tables of files of records")
     figures.add_option(options)
     given = options.parse_args()
-    every = [one for path in given.table or () for one in _read(path)] or _run(given.seeds, given.orders, given.to)
+    every = [one for path in given.table or () for one in read(path)] or _run(given.seeds, given.orders, given.to)
     found = measured(every)
     print(f"\n{figures.table(found)}\n\n{details(every)}")
     seeds = [one["seed"] for one in every]
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _run(seeds: tuple[int, int], orders: int, to: Path | None) -> list[Record]:
-    known = _read(to) if to else []
+    known = read(to) if to else []
     done = {one["seed"] for one in known}
     with to.open("a") if to else nullcontext() as out:
         for one in records((seed for seed in range(*seeds) if seed not in done), orders):
@@ -49,10 +49,6 @@ def _run(seeds: tuple[int, int], orders: int, to: Path | None) -> list[Record]:
                 out.write(json.dumps(one) + "\n")
                 out.flush()
     return known
-
-
-def _read(path: Path) -> list[Record]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
 if __name__ == "__main__":

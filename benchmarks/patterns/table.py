@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from statistics import median
 
 from benchmarks.figures import Figure, share
+from benchmarks.patterns.calibration import named, reliability
 from benchmarks.patterns.records import Record
-
-EDGES = (0.5, 0.7, 0.85, 1.01)
-"""Bounds of the groups of weights that are compared with how often they were right."""
 
 
 def details(records: Sequence[Record]) -> str:
@@ -86,16 +83,8 @@ def _blamed(record: Record) -> bool:
 def _calibration(found: Sequence[Record]) -> list[str]:
     """Compare every weight given to an origin with how often it was that one."""
     pairs = [(w, o == r["origin"]) for r in found for o, w in r["weights"].items() if o != "undecided"]
-    told = [(max(r["weights"].values()), r["said_origin"] == r["origin"]) for r in found
-            if r["said_origin"] not in ("", "undecided")]  # fmt: skip
-    lines = ["| weight of the named origin | n | mean weight | right |", "|---|---|---|---|"]
-    for low, high in pairwise(EDGES):
-        group = [(w, right) for w, right in told if low <= w < high]
-        if group:
-            mean, right = (sum(float(pair[i]) for pair in group) / len(group) for i in (0, 1))
-            lines.append(f"| {low:.2f} to {min(high, 1):.2f} | {len(group)} | {mean:.2f} | {right:.2f} |")
     brier = sum((w - right) ** 2 for w, right in pairs) / max(1, len(pairs))
-    return [*lines, "", f"Brier score of all weights: {brier:.3f}"]
+    return [reliability(named(found)), "", f"Brier score of all weights: {brier:.3f}"]
 
 
 def _is_wrong(record: Record) -> bool:
