@@ -113,6 +113,7 @@ def from_here() -> Generator[None, None, None]:
     Everything is then imported once. Raises nothing where it cannot: `kernels` starts a nursery of its own.
     """
     if not CAN_FORK or not steady.is_settled():
+        steady.restore()
         yield
         return
     from closeloop.report import nursery  # noqa: PLC0415  (imports what notebooks import)

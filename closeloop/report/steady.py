@@ -52,9 +52,10 @@ def is_settled() -> bool:
 
 
 def restore() -> None:
-    """Give the secrets back to this process, which is not forked from any more."""
-    with os.fdopen(int(os.environ.pop(KEPT)), "rb") as kept:
-        os.environ.update(json.loads(kept.read()))
+    """Give the secrets back to this process, which is not forked from any more; nothing if `settle` took none."""
+    if KEPT in os.environ:
+        with os.fdopen(int(os.environ.pop(KEPT)), "rb") as kept:
+            os.environ.update(json.loads(kept.read()))
 
 
 @contextmanager

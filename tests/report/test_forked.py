@@ -1,12 +1,14 @@
 """Kernels forked from one process: quick to start, and as apart from each other as any two."""
 
+import json
 import os
+import threading
 import time
 
 import nbformat
 import pytest
 
-from closeloop.report import NotebookError, forked, run
+from closeloop.report import NotebookError, forked, run, steady
 from closeloop.report.steady import surroundings
 
 pytestmark = pytest.mark.skipif(not forked.CAN_FORK, reason="forks kernels on Linux only")
@@ -78,3 +80,22 @@ def test_no_kernel_outlives_a_run_that_is_killed_with_its_nursery(execute, tmp_p
     with surroundings(), forked.kernels(os.environ), pytest.raises(NotebookError):
         execute(doom + "os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)")
     assert not is_running(told.read_text())
+
+
+def test_a_process_that_cannot_be_forked_from_gets_its_secrets_back_all_the_same(monkeypatch):
+    """Another thread is under way, as some systems start one for a command: the mail must still go out."""
+    kept, sink = os.pipe()
+    os.write(sink, json.dumps({"CLOSELOOP_SMTP_PASSWORD": "right horse"}).encode())
+    os.close(sink)
+    monkeypatch.setenv(steady.KEPT, str(kept))
+    monkeypatch.delenv("CLOSELOOP_SMTP_PASSWORD", raising=False)
+    end = threading.Event()
+    other = threading.Thread(target=end.wait)
+    other.start()
+    try:
+        with forked.from_here():
+            assert forked.Forked.nursery is None
+            assert os.environ.pop("CLOSELOOP_SMTP_PASSWORD") == "right horse"
+    finally:
+        end.set()
+        other.join()
