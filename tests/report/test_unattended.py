@@ -12,6 +12,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -252,7 +253,9 @@ def test_only_what_a_run_left_is_cleared_away(reports):
 
 
 def test_killed_three_times_at_random_and_the_next_run_succeeds(tmp_path_factory):
-    reports, seen = weekly_sample.killed(tmp_path_factory.getbasetemp())
+    reports, seen, started = weekly_sample.killed(tmp_path_factory.getbasetemp())
+    assert len(started) >= 4, "each run had a process that forks kernels, and some a kernel"
+    assert not psutil.wait_procs(started, timeout=20)[1], "what a killed run has started ends by itself"
     for names_seen in seen:
         assert names_seen <= {lock.FILE, journal.FILE, f".{WEEK}.part"}, "half a report can be seen"
     assert any(f".{WEEK}.part" in names_seen for names_seen in seen), "no kill met a run at work"

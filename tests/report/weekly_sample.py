@@ -11,6 +11,8 @@ import time
 from functools import cache
 from pathlib import Path
 
+import psutil
+
 from closeloop import simulate
 
 WEEK, SOURCE = "2026-W46", "params/sources/demo"
@@ -25,21 +27,31 @@ def data(base: Path) -> Path:
 
 
 @cache
-def killed(base: Path) -> tuple[Path, list[set[str]]]:
-    """Kill three runs at random moments, let the fourth finish: its folder, and what was seen after each kill."""
+def killed(base: Path) -> tuple[Path, list[set[str]], list[psutil.Process]]:
+    """Kill three runs at random moments, let the fourth finish.
+
+    Returns its folder, what was seen after each kill, and all processes that the killed runs had started.
+    """
     reports = base / "weekly_sample" / "reports"
     command = [sys.executable, "-m", "closeloop.cli", "weekly", "--week", WEEK]
     command += ["--data", str(data(base)), "--out", str(reports)]
-    chance, seen = random.Random(46), []
+    chance, seen, started = random.Random(46), [], []
     for step in ("looking", "notebook 1", "notebook 2"):
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
             assert any(step in line for line in run.stderr)
             time.sleep(chance.uniform(0, 2))
+            while step == "notebook 2" and len(descendants(run)) < 2:
+                time.sleep(0.05)  # the process that forks kernels has no kernel yet
+            started += descendants(run)
             run.send_signal(signal.SIGKILL)
         seen.append({path.name for path in reports.iterdir()})
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return reports, seen
+    return reports, seen, started
+
+
+def descendants(run: "subprocess.Popen[str]") -> list[psutil.Process]:
+    return psutil.Process(run.pid).children(recursive=True)
 
 
 def report(base: Path) -> Path:
