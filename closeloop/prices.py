@@ -39,18 +39,18 @@ class Drift:
 
 
 def weekly(con: duckdb.DuckDBPyConnection, where: Slice = EVERYTHING) -> dict[date, PriceIndex]:
-    """Return the index of each week's labels in a slice beside the base period of the facts, by the week's Monday.
+    """Return the index of each week's parcels in a slice beside the base period of the facts, by the week's Monday.
 
     Weeks without a parcel whose cell the base period has are left out.
     """
     condition, values = filter_sql(where)
     frame = con.execute(
         f"""
-        SELECT {CELL} AS cell, date_trunc('week', label_at)::DATE AS week, sum(cost)::DOUBLE AS spent,
+        SELECT {CELL} AS cell, date_trunc('week', sent_at)::DATE AS week, sum(cost)::DOUBLE AS spent,
                count(*)::DOUBLE AS n, sum(cost) FILTER (WHERE sent_at < ends_at)::DOUBLE AS spent_then,
                count(*) FILTER (WHERE sent_at < ends_at)::DOUBLE AS n_then
         FROM parcel_facts CROSS JOIN base_period
-        WHERE cost IS NOT NULL AND label_at IS NOT NULL AND ({condition})
+        WHERE cost IS NOT NULL AND sent_at IS NOT NULL AND ({condition})
         GROUP BY ALL ORDER BY ALL
         """,
         values,

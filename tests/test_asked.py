@@ -320,3 +320,13 @@ def test_the_price_of_a_week_is_fishers_index_of_its_parcels(demo: Loop) -> None
     asked = Workbench(demo).measure("cost_index")
     assert asked.frame["value"].iloc[-1] == pytest.approx(kpi.value)
     assert prices.beside(prices.weekly(demo.con)[demo.week]) in asked.says
+
+
+def test_the_price_of_parcels_without_a_label_date_goes_by_their_hand_over(rows: Rows, tmp_path: Path) -> None:
+    """The index has a week wherever its sums have one; else a page would show Paasche's index as Fisher's."""
+    unlabelled = [{**row, "label_created_at": None} for row in rows.shipments]
+    con = opened(replace(rows, shipments=unlabelled), tmp_path)
+    sums = crossed.series_of(con, cube.build(con, WEEK), metrics.by_id("cost_index"), Slice())
+    counted = {week for week, total in zip(sums.weeks, sums.total[0], strict=True) if total > 0}
+    assert len(counted) > 3
+    assert counted <= set(prices.weekly(con))
