@@ -13,7 +13,7 @@ from closeloop import alerts, clues, comparisons, metrics, narrowing, origins, p
 from closeloop.coincidences import Window, coincidences
 from closeloop.cube import Cube
 from closeloop.mixes import Mix, mix_or_rate
-from closeloop.model import Cause, Evidence, Metric, Origin, Pattern, Stage
+from closeloop.model import ORIGINS, Cause, Evidence, Metric, Origin, Pattern, Stage
 from closeloop.stages import BEFORE_WEEKS, MILESTONES, filter_sql, final_span, milestone_split
 from closeloop.stats.change_point import EDGE, change_point
 from closeloop.uneven import uneven
@@ -26,12 +26,6 @@ WATCHED: dict[str, triggers.Waiting] = {
     "first attempt": "destination",
 }
 """What an alert waits for when the step that ends so grew."""
-
-SPOKEN: dict[Origin, str] = {
-    "carrier": "the carrier", "warehouse": "the warehouse", "workflow": "the workflow", "recipient": "the recipient",
-    "customs": "customs", "external": "something outside",
-}  # fmt: skip
-"""How origins sound in a sentence."""
 
 WORTH_CATCHING = 0.2
 """The share of missed promises that an alert must surely catch to be told."""
@@ -205,9 +199,9 @@ def _who(weights: origins.Weights) -> str:
     """Name the origin, or the two of which it is one, as far as the evidence goes."""
     origin = origins.decided(weights)
     if origin != "undecided":
-        return f"The candidate is {SPOKEN[origin]}"
-    names: list[Origin] = [name for name in SPOKEN if name in weights]
+        return f"The candidate is {ORIGINS[origin]}"
+    names: list[Origin] = [name for name in ORIGINS if name in weights]
     known = sorted(names, key=lambda name: (-weights[name], name))[:2]
     if sum(weights[name] for name in known) < origins.DECIDED:
         return "No origin stands out"
-    return f"It is {' or '.join(SPOKEN[name] for name in known)}, which cannot be told apart,"
+    return f"It is {' or '.join(ORIGINS[name] for name in known)}, which cannot be told apart,"

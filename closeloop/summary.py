@@ -11,7 +11,7 @@ import numpy as np
 
 from closeloop import metrics, patterns, prices
 from closeloop.cube import Cube, Series
-from closeloop.model import Cause, Kpi, KpiState, Metric, Point, Quality, Quarantine, TableCount, Verdict
+from closeloop.model import ORIGINS, Cause, Kpi, KpiState, Metric, Point, Quality, Quarantine, TableCount, Verdict
 from closeloop.slices import EVERYTHING
 from closeloop.sources import levels, prepared
 from closeloop.sources.source import Source
@@ -126,7 +126,7 @@ def _about_patterns(found: patterns.Found, causes: Sequence[Cause]) -> list[str]
 
 
 def _because(cause: Cause | None) -> str:
-    return f"Candidate cause: the {cause.origin}." if cause and cause.origin != "undecided" else ""
+    return f"Candidate cause: {ORIGINS[cause.origin]}." if cause and cause.origin in ORIGINS else ""
 
 
 def decisions(

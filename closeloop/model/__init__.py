@@ -1,7 +1,7 @@
 """The words that closeloop speaks: frozen values, nothing else."""
 
 from closeloop.model.alarm import ALARM_KINDS, Alarm, AlarmKind
-from closeloop.model.cause import Cause, Coincidence, Evidence, Origin, Remedy, Stage
+from closeloop.model.cause import ORIGINS, Cause, Coincidence, Evidence, Origin, Remedy, Stage
 from closeloop.model.change import CHANGE_KINDS, Change, ChangeKind, Decision, Faded, Verdict
 from closeloop.model.estimate import Estimate, Point, stable_id
 from closeloop.model.findings import Findings, Provenance, Quality, Quarantine, TableCount
@@ -23,6 +23,7 @@ from closeloop.slices import Slice
 __all__ = [
     "ALARM_KINDS",
     "CHANGE_KINDS",
+    "ORIGINS",
     "Alarm",
     "AlarmKind",
     "Better",

@@ -13,6 +13,12 @@ from closeloop.slices import Slice
 
 Origin = Literal["carrier", "warehouse", "workflow", "recipient", "customs", "external", "undecided"]
 
+ORIGINS: dict[Origin, str] = {
+    "carrier": "the carrier", "warehouse": "the warehouse", "workflow": "the workflow", "recipient": "the recipient",
+    "customs": "customs", "external": "something outside",
+}  # fmt: skip
+"""How each origin sounds in a sentence; "undecided" is none."""
+
 
 @dataclass(frozen=True)
 class Evidence:
