@@ -97,24 +97,21 @@ def added(value: float, unit: str) -> str:
     return f"{_sign(value)}{counted(value, unit)}"
 
 
-between = interval
-
-
 def excess(estimate: Estimate, unit: str) -> str:
     """Excess with its interval: `+111 late parcels (95 % interval +80 to +142)`."""
     value, low, high = _alike(estimate, unit, signed_too=True)
-    return f"{value} {unit} ({between(low, high)})"
+    return f"{value} {unit} ({interval(low, high)})"
 
 
 def relative(estimate: Estimate) -> str:
     """A relative effect with its interval: `−21 % (95 % interval −30 % to −11 %)`."""
-    return f"{change(estimate.value)} ({between(change(estimate.low), change(estimate.high))})"
+    return f"{change(estimate.value)} ({interval(change(estimate.low), change(estimate.high))})"
 
 
 def avoided(estimate: Estimate, unit: str) -> str:
     """What a change spares, with its interval."""
     value, low, high = _alike(estimate, unit)
-    return f"{value} {unit} ({between(low, high)})"
+    return f"{value} {unit} ({interval(low, high)})"
 
 
 def chance(value: float) -> str:

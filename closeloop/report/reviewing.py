@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-from jinja2 import Environment
-
 from closeloop import words
 from closeloop.charts import Shown
 from closeloop.model import Cause, Findings, Pattern
-from closeloop.report.sections import Section, stage_chart
-from closeloop.report.wording import environment
+from closeloop.report.sections import Section, rendered, stage_chart
 
 Told = tuple[Cause, Pattern | None, Shown | None]
 
@@ -51,10 +46,4 @@ def _section(name: str, findings: Findings) -> Section:
     told: list[Told] = [
         (c, known.get(c.pattern), stage_chart(c) if name == "step" else None) for c in findings.causes
     ]
-    body = getattr(_templates().get_template("review.html.j2").module, name)(findings, told)
-    return Section(name, f'<section class="closeloop {name}">{body}</section>')
-
-
-@cache
-def _templates() -> Environment:
-    return environment(escaped=True)
+    return rendered("review.html.j2", name, findings, told)

@@ -6,9 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
-
-from jinja2 import Environment
+from functools import partial
 
 from closeloop import words
 from closeloop.charts import Shown, before_after, control_chart, milestone_split, saved, saved_alt, shown, sparkline
@@ -148,18 +146,15 @@ def verdict_alt(verdict: Verdict) -> str:
     )
 
 
-def _section(name: str, findings: Findings, **more: object) -> Section:
+def rendered(template: str, name: str, findings: Findings, *given: object, **more: object) -> Section:
+    """Make a section by the macro of its name in a template, named for readers by its heading where it has one."""
     words.speak_of(findings.currency)
-    html = _templates().get_template("sections.html.j2").module
-    body = getattr(html, name)(findings, **more)
-    return Section(
-        name, f'<section class="closeloop {name} mathjax_ignore" aria-labelledby="{name}">{body}</section>'
-    )
+    body = getattr(environment(escaped=True).get_template(template).module, name)(findings, *given, **more)
+    label = f' aria-labelledby="{name}"' if f'id="{name}"' in body else ""
+    return Section(name, f'<section class="closeloop {name} mathjax_ignore"{label}>{body}</section>')
 
 
-@cache
-def _templates() -> Environment:
-    return environment(escaped=True)
+_section = partial(rendered, "sections.html.j2")
 
 
 def _spark(kpi: Kpi) -> Shown | None:

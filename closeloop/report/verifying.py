@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-from jinja2 import Environment
-
 from closeloop import words
 from closeloop.charts import Shown
 from closeloop.model import Findings, Pattern, Verdict
-from closeloop.report.sections import Section, verdict_chart
-from closeloop.report.wording import environment
+from closeloop.report.sections import Section, rendered, verdict_chart
 
 Told = tuple[Verdict, Pattern | None, Shown | None]
 
@@ -55,10 +50,4 @@ def _section(name: str, findings: Findings) -> Section:
     told: list[Told] = [
         (v, known.get(v.change.pattern), verdict_chart(v) if name == "happened" else None) for v in findings.verdicts
     ]
-    body = getattr(_templates().get_template("verify.html.j2").module, name)(findings, told, VERBS)
-    return Section(name, f'<section class="closeloop {name}">{body}</section>')
-
-
-@cache
-def _templates() -> Environment:
-    return environment(escaped=True)
+    return rendered("verify.html.j2", name, findings, told, VERBS)

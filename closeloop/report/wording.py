@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from closeloop import words
 from closeloop.model import ALARM_KINDS, CHANGE_KINDS, Cause, Kpi, Point
+from closeloop.percent import MINUS, interval
+
+JOINER = "\u2060"
+LOOSE_MINUS = re.compile(rf"{MINUS}(?=[^\w\s{JOINER}])")
 
 TEMPLATES = Path(__file__).parent / "template"
 DECISIONS = {
@@ -31,6 +36,7 @@ MOST_FOLDED, MOST_TOLD, MOST_REASONS = 4, 4, 3
 NOTHING = "No pattern stands out this week."
 
 
+@cache
 def environment(escaped: bool) -> Environment:
     """Return the environment for HTML (`escaped`) or for plain text, with the same words in both."""
     made = Environment(
@@ -40,10 +46,16 @@ def environment(escaped: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=unbroken if escaped else None,
     )
     made.filters.update(FILTERS)
     made.globals.update(NAMES)
     return made
+
+
+def unbroken(value: object) -> object:
+    """Keep a minus sign with the currency behind it: where a line breaks between them, a loss reads as a gain."""
+    return type(value)(LOOSE_MINUS.sub(MINUS + JOINER, value)) if isinstance(value, str) else value
 
 
 def own_week(kpi: Kpi) -> Point | None:
@@ -67,7 +79,7 @@ def began(cause: Cause) -> str:
     when = words.day(cause.onset)
     if cause.onset_low is None or cause.onset_high is None or cause.onset_low == cause.onset_high:
         return when
-    return f"{when} ({words.between(words.day(cause.onset_low), words.day(cause.onset_high))})"
+    return f"{when} ({interval(words.day(cause.onset_low), words.day(cause.onset_high))})"
 
 
 def once_in(p: float) -> str:

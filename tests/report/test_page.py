@@ -102,3 +102,8 @@ def test_prose_keeps_its_meaning():
     assert "<h2>Kept</h2>" in html
     assert "<td>1</td>" in html
     assert "<strong>bold</strong> &lt;b&gt;raw&lt;/b&gt;" in html
+
+
+def test_a_loss_cannot_lose_its_minus_at_the_end_of_a_line(page_of):
+    lost = replace(SAMPLE, bottom_line=("It cost −$739 (95 % interval −$1,200 to +$80), −4 % a parcel.",))
+    assert "It cost −\u2060$739 (95 % interval −\u2060$1,200 to +$80), −4 % a parcel." in page_of(lost)
