@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 import duckdb
 import numpy as np
@@ -61,3 +61,27 @@ def leaves_of(con: duckdb.DuckDBPyConnection, series: Series) -> Leaves:
         {dim: codes for dim, (codes, _) in coded.items()},
         {dim: {str(name): i for i, name in enumerate(names)} for dim, (_, names) in coded.items()},
     )
+
+
+def without_largest(con: duckdb.DuckDBPyConnection, series: Series, row: int, since: date) -> Series:
+    """Return the series had the one order not been that has most bad lines of a slice since a week.
+
+    Lines of one order come back together, be it that somebody cancels an invoice of thirty lines to write it anew;
+    a pattern must not rest on one. Metrics that do not count lines stay as they are.
+    """
+    metric, where = series.metric, series.slices[row]
+    if metric.view != "line_facts":
+        return series
+    inside = "".join(f" AND {dim}::VARCHAR = ?" for dim, _ in where.where)
+    lines = (
+        f"SELECT order_id, date_trunc('week', {metric.at})::DATE AS week, sum({metric.bad}) AS bad, count(*) AS total"
+        f" FROM {metric.view} WHERE ({metric.rows}) AND {metric.at} >= ?"
+        f" AND {metric.at} < ?{inside} GROUP BY ALL"
+    )
+    asked = [since, series.weeks[-1] + timedelta(weeks=1), *(value for _, value in where.where)]
+    bad, total = series.bad.copy(), series.total.copy()
+    for _, week, worst, size in con.execute(f"{lines} ORDER BY bad DESC, order_id LIMIT 1", asked).fetchall():
+        column = series.weeks.index(week)
+        bad[row, column] -= float(worst)
+        total[row, column] -= float(size)
+    return replace(series, bad=bad, total=total)

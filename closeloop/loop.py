@@ -101,7 +101,7 @@ class Loop(Explorable):
     @cached_property
     def patterns(self) -> patterns.Found:
         """What stands out this week; read from the run's folder when this run has looked already."""
-        return self._once("patterns.json", patterns.Found, lambda: patterns.find(self.con, self.cube))
+        return self._once("patterns.json", patterns.Found, lambda: patterns.find(self.con, self.cube, self.changes))
 
     @cached_property
     def alarms(self) -> tuple[Alarm, ...]:

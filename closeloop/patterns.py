@@ -13,22 +13,17 @@ import numpy as np
 from closeloop.cells import FIRST_MONDAY
 from closeloop.cube import Cube, Series
 from closeloop.leaves import Leaves
-from closeloop.model import Estimate, Metric, Pattern, Point, Slice, stable_id
-from closeloop.scan import Pick, Q, Scan, explain, large_enough, scan
+from closeloop.model import Change, Estimate, Metric, Pattern, Point, Slice
+from closeloop.problems import LONGEST_DRIFT, identified, nested, one_problem_once, one_spell
+from closeloop.scan import STILL_UP, Pick, Q, Scan, explain, large_enough, scan
 from closeloop.stats import level_shift
 from closeloop.stats.control_chart import control_chart
 from closeloop.stats.drift import Drift, drift
 from closeloop.strains import WINDOWS, Strain, strain_of
 from closeloop.words import day, number, share
 
-LONGEST_DRIFT = 20
-"""Weeks back to which the start of a drift is looked for."""
-
 LONGEST_WEEKS = 12
 """Weeks back to which the onset of a pattern is looked for."""
-
-WORSE = 1.2
-"""A pattern is worse when it is surely this many times what it was the week before."""
 
 REPLAY_WEEKS = 16
 """Weeks that are scanned again, at least, to tell since when a pattern has been seen."""
@@ -36,13 +31,6 @@ REPLAY_WEEKS = 16
 REPLAY_FROM = 13
 """The replay begins at the first of so many weeks of the calendar: a run a week later begins at the same one, and
 so gives the same names."""
-
-STRANGERS = 3
-"""The distance of two patterns that have nothing to do with each other."""
-
-UPSTREAM = ("ready_to_label", "late_handover", "order_to_handover", "label_to_first_scan", "idle_labels",
-            "exception_rate", "slow_transit", "on_time_delivery")  # fmt: skip
-"""Metrics in the order in which one delay passes through them."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +42,62 @@ class Found:
     tests_made: int
 
 
-def find(con: duckdb.DuckDBPyConnection, cube: Cube) -> Found:
-    """Scan the newest weeks, then the weeks before, to say what is new, continuing, worse or resolved."""
+def find(con: duckdb.DuckDBPyConnection, cube: Cube, changes: Sequence[Change] = ()) -> Found:
+    """Scan the newest weeks, then the weeks before, to say what is new, continuing, worse or resolved.
+
+    `changes` are those of the improvement log: where one made things better, that level is the normal one since.
+    """
     leaves: dict[str, Leaves] = {}
-    strains = {s.metric.id: strain_of(s.until(cube.week)) for s in cube.series if s.metric.scanned}
-    before, resolved, tests = tuple[Pattern, ...](), tuple[Pattern, ...](), 0
+    strains = {s.metric.id: strain_of(s.until(cube.week), changes) for s in cube.series if s.metric.scanned}
+    before, resolved, tests, each = tuple[Pattern, ...](), tuple[Pattern, ...](), 0, list[Pattern]()
     more = ((cube.week - FIRST_MONDAY).days // 7 - REPLAY_WEEKS + 1) % REPLAY_FROM
     for back in range(REPLAY_WEEKS - 1 + more, -1, -1):
         week = cube.week - timedelta(weeks=back)
-        now, tests = scan_week(con, cube, week, strains, leaves)
-        patterns = _identified(now, before)
+        new, tests = _rises(con, cube, week, strains, leaves)
+        each = [*new, *_still_up(cube, week, each, new)]
+        patterns = identified(one_problem_once(each), before)
         names = {pattern.id for pattern in patterns}
         resolved = tuple(replace(p, status="resolved") for p in before if p.id not in names)
         before = patterns
     return Found(before, resolved, tests)
+
+
+def _still_up(cube: Cube, week: date, before: Sequence[Pattern], now: Sequence[Pattern]) -> list[Pattern]:
+    """Carry on those of the week before that the scan does not show anew, but that have not gone away either.
+
+    What lasts becomes part of the past that it is held against; it goes on until it no longer holds `STILL_UP` of
+    its rise, is shown in a wider or narrower slice, or has lasted so long that it is the level.
+    """
+    found: list[Pattern] = []
+    for old in before:
+        if not any(old.metric == new.metric and (nested(old, new) or one_spell(old, new)) for new in now):
+            series = cube.of(old.metric).until(week)
+            found += [carried] if (carried := _carried(old, large_enough(series), week)) else []
+    return found
+
+
+def _carried(old: Pattern, series: Series, week: date) -> Pattern | None:
+    """Return a pattern of the week before as it is a week later; None where it is over."""
+    longest = LONGEST_DRIFT if old.kind == "drift" else LONGEST_WEEKS
+    weeks = sum(monday >= old.onset for monday in series.weeks)
+    if not 2 <= weeks <= longest or old.slice not in series.slices:
+        return None
+    row, metric = series.row(old.slice), series.metric
+    bad, total = series.bad[row], series.total[row]
+    zero, one = metric.shown(0.0), metric.shown(1.0)
+    usual, was = ((shown - zero) / (one - zero) for shown in (old.expected, old.value))
+    for newest in (1, 2):
+        rise = float(bad[-newest:].sum()) / max(float(total[-newest:].sum()), 1e-9) - usual
+        if rise < STILL_UP * (was - usual):
+            return None
+    x, n = float(bad[-weeks:].sum()), float(total[-weeks:].sum())
+    se = (old.excess.high - old.excess.low) / (2 * 1.96) * weeks
+    excess = _shrunken(x - usual * n, se, weeks)
+    return replace(
+        old, kind="drift" if old.kind == "drift" else "step", week=week, value=metric.shown(x / n), excess=excess,
+        total=n / weeks, history=history(series, row, mark=old.onset), folded=(), also_in=(),
+        sentence=_sentence(metric, old.slice, x / n, usual, excess, n / weeks),
+    )  # fmt: skip
 
 
 def scan_week(
@@ -79,11 +109,24 @@ def scan_week(
     q: float = Q,
 ) -> tuple[list[Pattern], int]:
     """Return what stood out at the end of one week, without its past, and how many tests were made."""
+    found, tests = _rises(con, cube, week, strains, leaves, q)
+    return one_problem_once(found), tests
+
+
+def _rises(
+    con: duckdb.DuckDBPyConnection,
+    cube: Cube,
+    week: date,
+    strains: dict[str, Strain],
+    leaves: dict[str, Leaves],
+    q: float = Q,
+) -> tuple[list[Pattern], int]:
+    """Return what rose in each metric for itself, the surest first, and how many tests were made."""
     finals = [s.until(week) for s in cube.series if s.metric.scanned]
     large = [large_enough(series) for series in finals if series.weeks]
     scans = [scan(series, strains[series.metric.id].of(series)) for series in large]
     found = [_pattern(s, pick, week) for s in scans for pick in explain(con, s, leaves, q / len(scans))]
-    return _one_problem_once(sorted(found, key=lambda p: p.p)), sum(len(s.p) for s in scans) * len(WINDOWS)
+    return sorted(found, key=lambda p: p.p), sum(len(s.p) for s in scans) * len(WINDOWS)
 
 
 def _pattern(first: Scan, pick: Pick, week: date) -> Pattern:
@@ -172,68 +215,3 @@ def history(series: Series, row: int, mark: date | None = None, weeks: int = 26)
         if total[i] > 0
     ]
     return tuple(points[-weeks:])
-
-
-def _one_problem_once(found: Sequence[Pattern]) -> list[Pattern]:
-    """Fold patterns of several metrics that one delay passes through, keeping the most certain."""
-    kept: list[Pattern] = []
-    for pattern in found:
-        part = next((i for i, other in enumerate(kept) if _is_part(pattern, other)), None)
-        same = next((i for i, other in enumerate(kept) if _same_problem(other, pattern)), None)
-        if part is not None:
-            kept[part] = replace(kept[part], folded=(*kept[part].folded, pattern.slice))
-        elif same is not None:
-            kept[same] = replace(kept[same], also_in=(*kept[same].also_in, pattern.sentence))
-        else:
-            kept.append(pattern)
-    return kept
-
-
-def _is_part(pattern: Pattern, other: Pattern) -> bool:
-    """A slice within another, hit harder from the same weeks on, is a detail of it."""
-    together = abs((pattern.onset - other.onset).days) <= 14 or "drift" in (pattern.kind, other.kind)
-    return pattern.metric == other.metric and other.slice.contains(pattern.slice) and together
-
-
-def _same_problem(one: Pattern, other: Pattern) -> bool:
-    related = one.metric in UPSTREAM and other.metric in UPSTREAM and one.metric != other.metric
-    nested = one.slice.contains(other.slice) or other.slice.contains(one.slice)
-    return related and nested and _together(one, other)
-
-
-def _together(one: Pattern, other: Pattern) -> bool:
-    """Whether two patterns may have begun as one; a drift shows in some metrics long before others."""
-    slow = "drift" in (one.kind, other.kind)
-    return abs((one.onset - other.onset).days) <= (7 * LONGEST_DRIFT if slow else 28)
-
-
-def _identified(now: Sequence[Pattern], before: Sequence[Pattern]) -> tuple[Pattern, ...]:
-    """Give each pattern the name that its problem had last week, the closest first, or a new one; none twice."""
-    pairs = sorted((_distance(old, new), i, j) for i, new in enumerate(now) for j, old in enumerate(before))
-    known: dict[int, Pattern] = {}
-    for distance, i, j in pairs:
-        if distance < STRANGERS and i not in known and before[j] not in known.values():
-            known[i] = before[j]
-    taken = {old.id for old in known.values()}
-    return tuple(_named(pattern, known.get(i), taken) for i, pattern in enumerate(now))
-
-
-def _distance(old: Pattern, new: Pattern) -> int:
-    """Return 0 for the same slice, 1 for one inside the other, 2 for another view of one problem, else 3."""
-    if old.metric != new.metric:
-        return 2 if _same_problem(old, new) else STRANGERS
-    if old.slice == new.slice:
-        return 0
-    if old.slice.contains(new.slice) or new.slice.contains(old.slice):
-        return 1
-    return 2 if old.slice.overlaps(new.slice) and old.onset == new.onset else STRANGERS
-
-
-def _named(pattern: Pattern, old: Pattern | None, taken: set[str]) -> Pattern:
-    if old:
-        worse = old.metric == pattern.metric and pattern.excess.low > WORSE * old.excess.value
-        return replace(pattern, id=old.id, first_seen=old.first_seen, status="worse" if worse else "continuing")
-    name = stable_id("P", pattern.metric, pattern.slice)
-    if name in taken:
-        name = stable_id("P", pattern.metric, pattern.slice, pattern.week)
-    return replace(pattern, id=name, first_seen=pattern.week, status="new")

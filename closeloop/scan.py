@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import NamedTuple
 
 import duckdb
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closeloop.cube import Floats, Series
-from closeloop.leaves import Leaves, leaves_of
+from closeloop.leaves import Leaves, leaves_of, without_largest
 from closeloop.model import Slice
 from closeloop.stats.level_shift import Rise, rise
 from closeloop.stats.outbreaks import trust
@@ -71,11 +72,15 @@ class Scan:
     trust: Floats
     lately: Floats
 
+    def since(self, row: int) -> date:
+        """Return the first week of the window in which a slice is best told."""
+        return self.series.weeks[-int(self.window[row])]
+
 
 def scan(series: Series, learnt: Learnt) -> Scan:
     """Test every slice over all windows, against half a year and against the weeks right before."""
     binomial, bad, total = series.metric.kind == "share", series.bad, series.total
-    usual = trust(bad, total, binomial=binomial)
+    usual = trust(bad, total, binomial=binomial) * (np.arange(bad.shape[1]) >= learnt.rebased[:, None])
     rises = [
         rise(bad, total, w, binomial=binomial, strain=learnt.strain[i], trust=usual) for i, w in enumerate(WINDOWS)
     ]
@@ -137,6 +142,9 @@ def explain(con: duckdb.DuckDBPyConnection, first: Scan, leaves: dict[str, Leave
             break
         best = max(worth, key=lambda i: (_score(rest, i), -i))
         where, before = first.series.slices[best], rest
+        if best not in _discoveries(scan(without_largest(con, rest.series, best, rest.since(best)), rest.learnt), q):
+            candidates = open_ones = open_ones[open_ones != best]
+            continue
         rest = scan(_without(con, rest, best, candidates, leaves), rest.learnt)
         still = np.intersect1d(_discoveries(rest, q), candidates)
         gone = [first.series.slices[i] for i in np.setdiff1d(open_ones, still) if i != best]

@@ -65,6 +65,20 @@ def test_late_parcels_of_a_week_are_what_pandas_counts(olist: Loop, sampled: pd.
     assert series.bad[0, column] == (inside & late).sum() > 10
 
 
+def test_what_lasts_is_not_called_resolved(olist: Loop, sampled: pd.DataFrame) -> None:
+    """From carnival to Easter 2018 parcels took longer: four weeks later that is still said."""
+    (slow,) = (p for p in olist.patterns.patterns if p.metric == "slow_transit")
+    assert slow.onset == date(2018, 2, 12)
+    assert slow.first_seen == date(2018, 2, 12)
+    assert slow.status == "continuing"
+    handed, delivered = (pd.to_datetime(sampled[f"order_delivered_{whom}_date"]) for whom in ("carrier", "customer"))
+    days = (delivered - handed).dt.days
+    before, since = (
+        days[handed.between(*span)].median() for span in (("2018-01-15", "2018-02-04"), ("2018-02-12", "2018-03-04"))
+    )
+    assert since >= before * 1.2
+
+
 def test_the_week_can_be_told(olist: Loop) -> None:
     found = olist.findings
     assert 3 <= len(found.bottom_line) <= 5

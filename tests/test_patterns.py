@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closeloop import patterns, scan, simulate, strains, weeks
+from closeloop import patterns, problems, scan, simulate, strains, weeks
 from closeloop.loop import Loop
 from closeloop.model import Estimate, Pattern, Slice
 from closeloop.patterns import Found
@@ -127,7 +127,7 @@ def follow(*weeks: tuple[Pattern, ...]) -> list[tuple[Pattern, ...]]:
     named: list[tuple[Pattern, ...]] = [()]
     for number, week in enumerate(weeks):
         now = tuple(replace(p, week=p.week + timedelta(weeks=number)) for p in week)
-        named.append(patterns._identified(now, named[-1]))
+        named.append(problems.identified(now, named[-1]))
     return named[1:]
 
 

@@ -14,7 +14,7 @@ from benchmarks.loop.year import Mending, Trouble, Year
 from closeloop import causes, changes
 from closeloop.cube import Cube
 from closeloop.model import Cause, Change, Pattern, Verdict
-from closeloop.patterns import UPSTREAM
+from closeloop.problems import UPSTREAM
 from closeloop.slices import Slice
 
 SETTLING = {"slow_transit": 7, "on_time_delivery": 7}

@@ -124,7 +124,7 @@ def localise_incident(
 def _localise(cube: RateCube, search: Search, unit: float) -> Localised:
     rate = leaf_rates(cube)
     table = rows(cube, rate, search.depth, search.support)
-    data = ls.Data(cube.count1, cube.exposure1 * rate)
+    data = ls.Data(cube.count1, cube.exposure1 * rate, _most(cube))
     if len(cube.count0) == 1:
         table = ls.widen(table, data)
     if search.relative:
@@ -132,6 +132,12 @@ def _localise(cube: RateCube, search: Search, unit: float) -> Localised:
     fit = ls.search(table, data, search.alpha, search.most)
     changed = [_describe(cube.axes, table, data, fit.picked, row) for row in fit.picked]
     return _report(changed, data, table, fit, unit)
+
+
+def _most(cube: RateCube) -> Array:
+    """Most events that each leaf can have: its exposure, where events never were more."""
+    part = (cube.count0 <= cube.exposure0).all() and (cube.count1 <= cube.exposure1).all()
+    return cube.exposure1 if part else np.full(len(cube.count1), np.inf)
 
 
 def _describe(axes: list[cb.Axis], table: Rows, data: ls.Data, picked: ls.Picked, row: int) -> Changed:

@@ -25,10 +25,15 @@ LOOKED_AT = 300  # highest-scoring segments whose tail probability is worked out
 
 
 class Data(NamedTuple):
-    """The current period: events of each leaf, and what the leaf model expects without any segment."""
+    """The current period: events of each leaf, what the leaf model expects without any segment, and the most it can.
+
+    Where events are a part of the exposure, no leaf can have more of them than that: a segment of which most is bad
+    already cannot triple.
+    """
 
     events: Array
     base: Array
+    most: Array
 
 
 class Fit(NamedTuple):
@@ -109,7 +114,8 @@ def refit(rows: Rows, data: Data, picked: Picked) -> Fit:
         level = float(map_level(data.events.sum(), leaves.sum(), rows.level_doubt)[0])
         for row, part in zip(picked, parts, strict=True):
             expected = rows.calibration[row] * leaves[part].sum() * np.exp(level)
-            leaves[part] *= max(data.events[part].sum(), 0.1) / max(expected, 1e-9)
+            grown = leaves[part] * (max(data.events[part].sum(), 0.1) / max(expected, 1e-9))
+            leaves[part] = np.minimum(grown, data.most[part])
     return Fit(picked, leaves)
 
 

@@ -1,0 +1,95 @@
+"""Which patterns are one problem: within a week, in several metrics or slices, and from week to week."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from closeloop.model import Pattern, stable_id
+
+LONGEST_DRIFT = 20
+"""Weeks back to which the start of a drift is looked for."""
+
+WORSE = 1.2
+"""A pattern is worse when it is surely this many times what it was the week before."""
+
+STRANGERS = 3
+"""The distance of two patterns that have nothing to do with each other."""
+
+UPSTREAM = ("ready_to_label", "late_handover", "order_to_handover", "label_to_first_scan", "idle_labels",
+            "exception_rate", "slow_transit", "on_time_delivery")  # fmt: skip
+"""Metrics in the order in which one delay passes through them."""
+
+
+def one_problem_once(found: Sequence[Pattern]) -> list[Pattern]:
+    """Fold patterns of several metrics that one delay passes through, keeping the most certain."""
+    kept: list[Pattern] = []
+    for pattern in found:
+        part = next((i for i, other in enumerate(kept) if _is_part(pattern, other)), None)
+        same = next((i for i, other in enumerate(kept) if _same_problem(other, pattern)), None)
+        if part is not None:
+            kept[part] = replace(kept[part], folded=(*kept[part].folded, pattern.slice))
+        elif same is not None:
+            kept[same] = replace(kept[same], also_in=(*kept[same].also_in, pattern.sentence))
+        else:
+            kept.append(pattern)
+    return kept
+
+
+def _is_part(pattern: Pattern, other: Pattern) -> bool:
+    """A slice within another, hit harder from the same weeks on, is a detail of it."""
+    together = abs((pattern.onset - other.onset).days) <= 14 or "drift" in (pattern.kind, other.kind)
+    return pattern.metric == other.metric and other.slice.contains(pattern.slice) and together
+
+
+def _same_problem(one: Pattern, other: Pattern) -> bool:
+    related = one.metric in UPSTREAM and other.metric in UPSTREAM and one.metric != other.metric
+    return related and nested(one, other) and _together(one, other)
+
+
+def one_spell(one: Pattern, other: Pattern) -> bool:
+    """Whether two patterns share parcels and may have begun as one."""
+    return one.slice.overlaps(other.slice) and _together(one, other)
+
+
+def nested(one: Pattern, other: Pattern) -> bool:
+    """Whether one slice lies within the other."""
+    return one.slice.contains(other.slice) or other.slice.contains(one.slice)
+
+
+def _together(one: Pattern, other: Pattern) -> bool:
+    """Whether two patterns may have begun as one; a drift shows in some metrics long before others."""
+    slow = "drift" in (one.kind, other.kind)
+    return abs((one.onset - other.onset).days) <= (7 * LONGEST_DRIFT if slow else 28)
+
+
+def identified(now: Sequence[Pattern], before: Sequence[Pattern]) -> tuple[Pattern, ...]:
+    """Give each pattern the name that its problem had last week, the closest first, or a new one; none twice."""
+    pairs = sorted((_distance(old, new), i, j) for i, new in enumerate(now) for j, old in enumerate(before))
+    known: dict[int, Pattern] = {}
+    for distance, i, j in pairs:
+        if distance < STRANGERS and i not in known and before[j] not in known.values():
+            known[i] = before[j]
+    taken = {old.id for old in known.values()}
+    return tuple(_named(pattern, known.get(i), taken) for i, pattern in enumerate(now))
+
+
+def _distance(old: Pattern, new: Pattern) -> int:
+    """Return 0 for the same slice, 1 for one inside the other, 2 for another view of one problem, else 3."""
+    if old.metric != new.metric:
+        return 2 if _same_problem(old, new) else STRANGERS
+    if old.slice == new.slice:
+        return 0
+    if nested(old, new):
+        return 1
+    return 2 if old.slice.overlaps(new.slice) and old.onset == new.onset else STRANGERS
+
+
+def _named(pattern: Pattern, old: Pattern | None, taken: set[str]) -> Pattern:
+    if old:
+        worse = old.metric == pattern.metric and pattern.excess.low > WORSE * old.excess.value
+        return replace(pattern, id=old.id, first_seen=old.first_seen, status="worse" if worse else "continuing")
+    name = stable_id("P", pattern.metric, pattern.slice)
+    if name in taken:
+        name = stable_id("P", pattern.metric, pattern.slice, pattern.week)
+    return replace(pattern, id=name, first_seen=pattern.week, status="new")
