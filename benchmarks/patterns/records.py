@@ -61,16 +61,17 @@ def review(seed: int, scenario: Scenario, loop: Loop) -> Iterator[Record]:
     decoys = [one for one in scenario.problems if one.role == "decoy"]
     others = [(p, c) for p, c in shown if not any(_about(p, one) for one in truths)]
     real = [p for p, _ in others if any(_made_worse(p, one) for one in decoys)]
+    storms = [p for p, _ in others if p not in real and _is_storm(p, loop)]
     strange = [one for one in missing if not any(_is_gap_of(one, truth) for truth in truths)]
     common: Record = {"seed": seed, "kind": simulate.case_of(seed).title, "decoy": [d.shows_in[0] for d in decoys]}
     whole: Record = {
         "shown": len(shown) + len(missing), "false": len(others) - len(real) + len(strange),
-        "decoy_is_real": len(real),
+        "decoy_is_real": len(real), "storms": len(storms),
         "decoy_blamed": any(_blamed(p, c, one) for p, c in others for one in decoys),
         "others": [f"{p.metric}: {p.slice} since {p.onset}: {c.origin} {c.weight}" for p, c in others]
         + [f"missing {one.what}: {one.scope} since {one.since}" for one in strange],
     }  # fmt: skip
-    nothing: Record = {"shown": 0, "false": 0, "decoy_is_real": 0, "decoy_blamed": False, "others": []}
+    nothing: Record = {"shown": 0, "false": 0, "decoy_is_real": 0, "storms": 0, "decoy_blamed": False, "others": []}
     for i, truth in enumerate(truths):
         size = size_of(truth, _slice(truth), loop.cube, partial(_without, scenario, truth))
         told = _of(truth, shown, decoys, loop, size) | {"size": round(size.times, 2), "worth": size.worth}
@@ -146,6 +147,22 @@ def _made_worse(pattern: Pattern, decoy: Problem) -> bool:
     (first, *_) = decoy.effects
     busy = first.kind == "volume" and not first.target and first.end is None
     return busy and _fits(pattern, decoy) and pattern.onset >= decoy.start - SLACK
+
+
+def _is_storm(pattern: Pattern, loop: Loop) -> bool:
+    """Say whether exceptions rose, and half of it or more is weather that the simulation let loose by chance."""
+    if pattern.metric != "exception_rate":
+        return False
+    inside = " AND ".join(["true", *(f"{dim}::VARCHAR = ?" for dim, _ in pattern.slice.where)])
+    by_side = dict(
+        loop.con.execute(
+            "SELECT label_at >= ?, avg((exception_category = 'weather' AND exception_at < label_at + INTERVAL 7 DAY)"
+            f"::INT) FROM parcel_facts WHERE label_at < ? AND {inside} GROUP BY 1",
+            [pattern.onset, pattern.week + timedelta(weeks=1), *(value for _, value in pattern.slice.where)],
+        ).fetchall()
+    )
+    weather = float(by_side.get(True) or 0) - float(by_side.get(False) or 0)
+    return weather >= 0.5 * (pattern.value - pattern.expected)
 
 
 def _of(truth: Problem, shown: Sequence[Shown], decoys: Sequence[Problem], loop: Loop, size: Size) -> Record:

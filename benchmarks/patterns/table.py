@@ -45,6 +45,11 @@ def measured(records: Sequence[Record]) -> tuple[Figure, ...]:
         share("decoy blamed, of the planted", _count(planted, _blamed), len(planted)),
         share("shown patterns that are false", sum(r["false"] for r in records), sum(r["shown"] for r in records)),
         share(
+            "of which exceptions that a storm of the simulation caused",
+            sum(r.get("storms", 0) for r in records),
+            sum(r["false"] for r in records),
+        ),
+        share(
             "shown patterns about a decoy that really made it worse",
             sum(r["decoy_is_real"] for r in records),
             sum(r["shown"] for r in records),

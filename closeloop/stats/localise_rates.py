@@ -221,24 +221,35 @@ def _cube(
     cb.require(leaves, [*dims, on, *measures])
     axes, codes = cb.encode(leaves, dims)
     leaf = cb.cells(codes, [len(a.values) for a in axes], tuple(range(len(dims))))
-    unique = np.unique(leaf.ids, return_index=True)[1]
-    now = leaves[on].isin(list(periods)).to_numpy()
-    period, seen = pd.factorize(leaves[on].where(~now), sort=True)
-    count, exposure = (_by_period(_numbers(leaves, m), period, leaf.ids) for m in measures)
+    period, quiet = _periods(leaves[on], list(periods))
+    count, exposure = (_by_period(_numbers(leaves, m), period, leaf.ids, quiet) for m in measures)
     if not (exposure[:-1].sum() > 0 and exposure[-1].sum() > 0 and count[:-1].sum() > 0):
         raise ValueError(
-            f"{measures[1]!r} and {measures[0]!r} must not be empty: {len(seen)} quiet periods and "
-            f"{int(now.sum())} current rows were found for {on!r} in {list(periods)!r}"
+            f"{measures[1]!r} and {measures[0]!r} must not be empty: {quiet} quiet periods and "
+            f"{int((period == quiet).sum())} current rows were found for {on!r} in {list(periods)!r}"
         )
-    return RateCube(axes, [c[unique] for c in codes], count[:-1], exposure[:-1], count[-1], exposure[-1])
+    own: list[cb.Ints] = list(np.unravel_index(leaf.keys, leaf.sizes))
+    return RateCube(axes, own, count[:-1], exposure[:-1], count[-1], exposure[-1])
 
 
-def _by_period(values: Array, period: cb.Ints, leaf: cb.Ints) -> Array:
-    """Sums by period (rows) and leaf; current rows, which carry period -1, come last."""
-    periods, n = int(period.max()) + 2, int(leaf.max()) + 1
-    at = np.where(period < 0, periods - 1, period) * n + leaf
-    sums = np.bincount(at, weights=values, minlength=periods * n)
-    return np.asarray(sums, dtype=float).reshape(periods, n)
+def _periods(column: pd.Series, current: list[Hashable]) -> tuple[cb.Ints, int]:
+    """Place of each row's period, the current ones last, and how many quiet ones there are."""
+    codes, seen = pd.factorize(column, sort=True)
+    if codes.min() < 0:
+        raise ValueError(f"column {column.name!r} has {int((codes < 0).sum())} empty values; each row needs a period")
+    now = pd.Index(seen).isin(current)
+    quiet = int((~now).sum())
+    place = np.where(now, quiet, (~now).cumsum() - 1)
+    return place.astype(np.int32)[codes], quiet
+
+
+def _by_period(values: Array, period: cb.Ints, leaf: cb.Ints, quiet: int) -> Array:
+    """Sums by period (rows) and leaf; those of the current rows come last."""
+    n = int(leaf.max()) + 1
+    at = period * np.int64(n)
+    at += leaf
+    sums = np.bincount(at, weights=values, minlength=(quiet + 1) * n)
+    return np.asarray(sums, dtype=float).reshape(quiet + 1, n)
 
 
 def _numbers(frame: pd.DataFrame, column: str) -> Array:
