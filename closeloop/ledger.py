@@ -5,11 +5,13 @@ All reviewed changes are added, also those without a clear effect: the winners a
 interval.
 
 Effects multiply: where the scopes of several changes overlap, y cases seen stand for y * exp(-sum of the log ratios)
-without them, so that nothing is spared twice. The intervals come from 4,000 draws with a fixed seed.
+without them, so that nothing is spared twice; over the days those are spread by volume, not by what was seen. The
+intervals come from 4,000 draws with a fixed seed.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -43,6 +45,10 @@ GRACE = timedelta(days=7)
 REVIEWED = ("improved", "worsened", "no clear change")
 ENDS = ("worsened", "no clear change", "not comparable")
 """Verdicts with which a change is closed that does not stay."""
+
+
+_Acting = tuple[tuple[bool, ...], tuple[tuple[str, bool], ...]]
+"""The scopes that rows lie in, and the changes that act on them, each with whether its effect has turned."""
 
 
 class Effect(NamedTuple):
@@ -172,8 +178,9 @@ def _twins(effect: Effect, effects: Sequence[Effect]) -> frozenset[str]:
 
 
 def _seen(con: duckdb.DuckDBPyConnection, metric: Metric, made: Sequence[Change], until: date) -> pd.DataFrame:
-    """Cases by day and by the scopes that they are in: columns day, x and one flag for each change.
+    """Cases by day and by the scopes that they are in: columns day, x, n and one flag for each change.
 
+    n is what the metric is a share of, as a rule the rows.
     Half a case is spread over all rows, so that a change which left none is still one that spared some.
     """
     values: dict[str, Any] = {"start": min(settled(change) for change in made), "until": until}
@@ -184,7 +191,8 @@ def _seen(con: duckdb.DuckDBPyConnection, metric: Metric, made: Sequence[Change]
         flags.append(f"coalesce({' AND '.join(parts) or 'true'}, false) AS c{i}")
     found = con.execute(
         f"""
-        SELECT {metric.at}::DATE AS day, {", ".join(flags)}, sum(({metric.bad})::DOUBLE) AS x
+        SELECT {metric.at}::DATE AS day, sum(({metric.bad})::DOUBLE) AS x, sum(({metric.total})::DOUBLE) AS n,
+               {", ".join(flags)}
         FROM {metric.view} WHERE ({metric.rows}) AND {metric.at}::DATE >= $start AND {metric.at}::DATE < $until
         GROUP BY ALL ORDER BY ALL
         """,
@@ -194,16 +202,34 @@ def _seen(con: duckdb.DuckDBPyConnection, metric: Metric, made: Sequence[Change]
 
 
 def _spared(seen: pd.DataFrame, effects: Sequence[Effect], alone: dict[str, frozenset[str]]) -> dict[date, Array]:
-    """Cases spared on each day, a draw each."""
-    found: dict[date, Array] = {}
-    for day, *inside, x in seen.itertuples(index=False):
+    """Cases spared on each day, a draw each: those to be expected less those seen.
+
+    As long as the same changes act on the same rows, the cases seen stand for as many times more as the effects say,
+    and those come in proportion to the rows. A change that takes hold slowly then spares more and more.
+    """
+    spells = defaultdict[_Acting, list[tuple[date, float, float]]](list)
+    for day, x, n, *inside in seen.itertuples(index=False):
         when = pd.Timestamp(day).date()
-        acting = [e for e, flag in zip(effects, inside, strict=True) if flag and e.start <= when < e.end]
-        names = {e.change.id for e in acting}
-        logs = [e.later if when >= e.turn else e.first for e in acting if not alone[e.change.id] & names]
-        if logs:
-            found[when] = found.get(when, np.zeros(DRAWS)) + x * np.expm1(-np.sum(logs, axis=0))
+        if acting := _acting(when, inside, effects, alone):
+            spells[acting].append((when, x, n))
+    found = defaultdict[date, Array](lambda: np.zeros(DRAWS))
+    by_id = {effect.change.id: effect for effect in effects}
+    for (_, logs), days in spells.items():
+        log = sum(by_id[name].later if turned else by_id[name].first for name, turned in logs)
+        cases, rows = sum(x for _, x, _ in days), sum(n for _, _, n in days)
+        for when, x, n in days:
+            found[when] = found[when] + cases * np.exp(-log) * (n / rows if rows else 1 / len(days)) - x
     return found
+
+
+def _acting(
+    when: date, inside: Sequence[bool], effects: Sequence[Effect], alone: dict[str, frozenset[str]]
+) -> _Acting | None:
+    """Which effects act on a day's rows, each with whether it has turned; None where none does."""
+    acting = [e for e, flag in zip(effects, inside, strict=True) if flag and e.start <= when < e.end]
+    names = {e.change.id for e in acting}
+    counted = tuple((e.change.id, when >= e.turn) for e in acting if not alone[e.change.id] & names)
+    return (tuple(inside), counted) if counted else None
 
 
 def _estimate(draws: Array) -> Estimate:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 
 import duckdb
 import pytest
@@ -80,6 +81,25 @@ def test_a_change_that_left_no_case_spares_those_that_would_have_come(
     assert found.weekly.value == pytest.approx(280, rel=0.01)
     assert found.weekly.low == pytest.approx(250, rel=0.02)
     assert found.weekly.high == pytest.approx(300, rel=0.02)
+
+
+def test_what_is_spared_a_week_now_is_what_no_longer_comes(con: duckdb.DuckDBPyConnection, cube: Cube) -> None:
+    """A change takes hold in four weeks: of 200 a day 160 still come, then none, and all 200 are spared."""
+    con.execute(
+        """
+        UPDATE order_facts SET label_at = label_due_at WHERE channel = 'web' AND label_due_at >= DATE '2026-10-26';
+        INSERT INTO order_facts
+        SELECT day + INTERVAL 12 HOUR, day, NULL, 'web', 'NV'
+        FROM generate_series(DATE '2026-09-28', DATE '2026-11-22', INTERVAL 1 DAY) g(day), range(840)
+        """
+    )
+    entry = change("C1", "channel = web")
+    told = verdict(entry, avoided=Estimate(7 * 120.0, 7 * 119.0, 7 * 121.0))  # of 200 a day, 160 and then none come
+    found = ledger.build(con, cube, [entry], [told]).savings[0]
+    weeks = [later.value - sooner.value for sooner, later in pairwise(found.history)]
+    assert weeks == pytest.approx([7 * 40] * 3 + [7 * 200] * 4, rel=0.02)
+    assert found.weekly.value == pytest.approx(7 * 200, rel=0.02)
+    assert found.so_far.value == pytest.approx(8 * 7 * 120, rel=0.01)
 
 
 def test_overlapping_scopes_are_counted_as_one_product(con: duckdb.DuckDBPyConnection, cube: Cube) -> None:
