@@ -80,6 +80,11 @@ def too_young(change: Change) -> bool:
     return bool(since and baseline_start(change) < since <= change.shipped_on and not pattern_start(change))
 
 
+def tellable_from(change: Change) -> date | None:
+    """Return the first ship date on which a change could be held against its pattern, where its own is too early."""
+    return change.since + PATTERN_LASTED if change.since and too_young(change) else None
+
+
 def held_against(change: Change) -> date:
     """Return the first day of what the time since is held against: a pattern that has lasted, or the baseline."""
     return pattern_start(change) or baseline_start(change)

@@ -83,8 +83,20 @@ def propose(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: f
         )
     final = ceil(observed.metric_of(con, change).complete_after)
     if plan.proposed:
-        return _proposal(plan, change, final)
-    return _hopeless(plan, change, final, _offers(con, cube, change, plan.effect))
+        found = _proposal(plan, change, final)
+    else:
+        found = _hopeless(plan, change, final, _offers(con, cube, change, plan.effect))
+    return replace(found, lines=(*found.lines, *_too_early(change)))
+
+
+def _too_early(change: Change) -> tuple[str, ...]:
+    tellable = observed.tellable_from(change)
+    if tellable is None:
+        return ()
+    return (
+        f"If it can wait, ship it on {day(tellable)} or later: the pattern will have lasted three weeks by then, and"
+        " the review can hold the change against it. Sooner, nobody can tell it from a spell that ends by itself.",
+    )
 
 
 def half_the_rise(daily: pd.DataFrame, change: Change) -> float:
@@ -139,7 +151,7 @@ def _hopeless(plan: ReviewPlan, change: Change, final: int, offers: tuple[Offer,
 
 
 def _plan(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: float | None) -> ReviewPlan | None:
-    """Plan from what is final before the ship date; None when that is too little."""
+    """Plan from the days before the ship date; None when those that are final are too few."""
     metric = observed.metric_of(con, change)
     end = min(observed.final_until(cube, metric), change.shipped_on)
     daily = observed.daily_sums(con, metric, change, end)
@@ -147,13 +159,23 @@ def _plan(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, hoped: flo
         return None
     try:
         return plan_review(
-            daily, shipped=change.shipped_on.isoformat(), treated=observed.TREATED,
+            _until_shipped(daily, change.shipped_on), shipped=change.shipped_on.isoformat(), treated=observed.TREATED,
             count="x" if metric.kind == "share" else None, value=None if metric.kind == "share" else "x",
             squares=None if metric.kind == "share" else "squares", exposure="n",
             effect=half_the_rise(daily, change) if hoped is None else hoped, power=POWER,
+            since=observed.pattern_start(change),
         )  # fmt: skip
     except ValueError:
         return None
+
+
+def _until_shipped(daily: pd.DataFrame, shipped: date) -> pd.DataFrame:
+    """Return the days with those before the ship date that are not final yet, as if each were like a week before."""
+    last = daily["date"].max()
+    week = daily[daily["date"] > last - pd.Timedelta(days=7)]
+    more = range(1, (pd.Timestamp(shipped) - last).days // 7 + 2)
+    whole = pd.concat([daily, *(week.assign(date=week["date"] + pd.Timedelta(weeks=k)) for k in more)])
+    return whole[whole["date"] < pd.Timestamp(shipped)]
 
 
 def _block_days(plan: ReviewPlan) -> int:

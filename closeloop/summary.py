@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import numpy as np
 
 from closeloop import metrics, patterns, prices
 from closeloop.cube import Cube, Series
-from closeloop.model import ORIGINS, Cause, Kpi, KpiState, Metric, Point, Quality, Quarantine, TableCount, Verdict
+from closeloop.model import (
+    ORIGINS,
+    Cause,
+    Kpi,
+    KpiState,
+    Metric,
+    Pattern,
+    Point,
+    Quality,
+    Quarantine,
+    TableCount,
+    Verdict,
+)
+from closeloop.observed import PATTERN_LASTED
 from closeloop.slices import EVERYTHING
 from closeloop.sources import levels, prepared
 from closeloop.sources.source import Source
@@ -141,9 +154,17 @@ def decisions(
         if pattern.id in open_changes:
             asked.append(f"{pattern.id}: wait for the review of change {open_changes[pattern.id]}.")
         elif cause:
-            asked.append(f"{pattern.id}: {cause.proposal}")
+            asked.append(f"{pattern.id}: {cause.proposal}{_when(week, pattern, cause)}")
     asked += [f"{v.change.id}: {v.next_step}" for v in verdicts if not v.change.decided_on and _is_due(v, week)]
     return tuple(asked)
+
+
+def _when(week: date, pattern: Pattern, cause: Cause) -> str:
+    """Say from when on the change could be judged, if that is not this week."""
+    tellable = pattern.onset + PATTERN_LASTED
+    if cause.remedy is None or tellable <= week + timedelta(days=8):
+        return ""
+    return f" If it can wait until {day(tellable)}, a review can tell it from a spell that ends by itself."
 
 
 def _is_due(verdict: Verdict, week: date) -> bool:

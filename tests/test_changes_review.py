@@ -156,3 +156,9 @@ def test_without_a_wish_the_review_is_planned_for_half_the_rise(loop: Loop) -> N
 def test_what_cannot_be_planned_is_refused(loop: Loop, change: Change, hoped: float, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         review.propose(loop.con, loop.cube, change, hoped)
+
+
+def test_a_change_that_ships_before_its_pattern_has_lasted_is_told_when_it_could_be_judged(loop: Loop) -> None:
+    young, old = (replace(CHANGE, since=CHANGE.shipped_on - timedelta(days=days)) for days in (20, 21))
+    assert "ship it on 3 Nov 2026 or later" in review.propose(loop.con, loop.cube, young).lines[-1]
+    assert not any("ship it on" in line for line in review.propose(loop.con, loop.cube, old).lines)

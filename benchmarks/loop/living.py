@@ -31,12 +31,18 @@ PATIENCE = timedelta(weeks=4)
 
 
 class Way(NamedTuple):
-    """How patterns are found, when a change is reviewed, and how it is judged."""
+    """How patterns are found, when a change is reviewed, and how it is judged.
+
+    `lasts` is how long a pattern must have lasted before something is changed, and with `any_week` a change is closed
+    in the first week in which the report calls it improved or worsened, be it before the review date.
+    """
 
     name: str
     look: Callable[[World, Cube], list[Pattern]]
     review: Callable[[World, Cube, Change], date]
     judge: Callable[[World, Cube, Change, Sequence[Change]], Verdict]
+    lasts: timedelta = timedelta(0)
+    any_week: bool = False
 
 
 @dataclass
@@ -94,13 +100,18 @@ def _note(merchant: Year, patterns: Sequence[Pattern], diary: Diary, week: date)
 
 
 def _review(here: World, seen: Cube, way: Way, log: Path, state: tuple[Sequence[Pattern], Diary]) -> None:
-    """Close each change whose review is due; what does not stay is taken back."""
+    """Close each change that the report has decided; what does not stay is taken back."""
     patterns, diary = state
     today = seen.week + timedelta(days=7)
-    for change in changes.due(changes.read(log), today):
+    for change in changes.read(log):
+        due = change.review_date <= today
+        if change.decided_on or change.shipped_on >= seen.week or not (due or way.any_week):
+            continue
         verdict = way.judge(here, seen, change, changes.read(log))
         late = today >= change.review_date + PATIENCE
         if verdict.decision == "too early" and not late:
+            continue
+        if not due and verdict.decision not in ("improved", "worsened"):
             continue
         outcome = changes.outcome_of(verdict) if verdict.decision != "too early" else {"verdict": "not comparable"}
         signed = changes.Signed("operator", today)
@@ -121,7 +132,8 @@ def _act(merchant: Year, here: World, seen: Cube, way: Way, state: Any) -> None:
     """Make the first change of the report that can be made: one a week."""
     log, patterns, looked, diary = state
     known = changes.read(log)
-    free = [pattern for pattern in patterns if not any(_taken(pattern, change) for change in known)]
+    ripe = [pattern for pattern in patterns if pattern.onset + way.lasts <= seen.week + timedelta(days=8)]
+    free = [pattern for pattern in ripe if not any(_taken(pattern, change) for change in known)]
     for pattern in free[:TOP]:
         cause = _cause(here, seen, pattern, looked)
         _judge_cause(merchant, pattern, cause, diary)

@@ -14,6 +14,7 @@ from benchmarks.loop.world import World
 from closeloop import crossed, impact, metrics, review
 from closeloop.cube import Cube, Floats, Series
 from closeloop.model import Change, Decision, Estimate, Pattern, Verdict, stable_id
+from closeloop.observed import PATTERN_LASTED
 from closeloop.scan import MIN_EXCESS, large_enough
 
 MONTH = 4
@@ -97,5 +98,5 @@ def _verdict(change: Change, decision: Decision, effect: Estimate | None, weeks:
     return Verdict(change, decision, "z-test", nan, inf, effect, None, "", None, weeks, "", "")
 
 
-HONEST = Way("closeloop", World.patterns, _planned, _judged)
+HONEST = Way("closeloop", World.patterns, _planned, _judged, PATTERN_LASTED, any_week=True)
 NAIVE = Way("naive tests", month_over_month, _in_a_month, before_and_after)

@@ -52,6 +52,6 @@ def of(scenario: Scenario) -> World:
     """Simulate a world and sum it up."""
     con = store.load(simulate.simulate(scenario))
     last = scenario.start + timedelta(weeks=scenario.weeks - 1)
-    merchant = source.read(ROOT / "params" / "sources" / "demo", None)
+    merchant = replace(source.read(ROOT / "params" / "sources" / "demo", None), holidays=simulate.HOLIDAYS)
     facts.build(con, merchant, cube.as_of(last))
     return World(con, cube.build(con, last, metrics.WEEKLY))

@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri
 
 from closeloop.percent import percent, signed
 from closeloop.stats.panel_answer import effect_of, shift_of
-from closeloop.stats.panel_blocks import Blocks, Columns, read_blocks
+from closeloop.stats.panel_blocks import Blocks, Columns, read_blocks, with_pattern
 from closeloop.stats.panel_levels import panel_of, telling
 from closeloop.stats.panel_mixture import Mixture
 from closeloop.stats.panel_model import (
@@ -87,13 +87,16 @@ def plan_review(  # noqa: PLR0913 - the same words as before_after, one by one
     controls: list[Any] | None = None,
     effect: float = -0.2,
     power: float = 0.8,
+    since: Any = None,
 ) -> ReviewPlan:
     """Propose a review date for a change that has not shipped yet.
 
     `before` is a long frame as for `before_after`; what it holds from the ship date on is not looked at.  `effect` is
-    the relative change one hopes for, `power` the chance with which it should be found.
+    the relative change one hopes for, `power` the chance with which it should be found.  `since` is the first day of
+    the pattern that the change is aimed at, as in `before_after`: its rise is then no noise.
 
-    Raises ValueError when the frame cannot be read, or holds fewer than four whole blocks before the ship date.
+    Raises ValueError when the frame cannot be read, holds fewer than four whole blocks before the ship date, or has
+    none on either side of `since`.
     """
     columns = Columns(on, unit, count, value, squares, exposure)
     moment = pd.Timestamp(str(shipped))
@@ -102,6 +105,7 @@ def plan_review(  # noqa: PLR0913 - the same words as before_after, one by one
         raise ValueError(
             f"a plan needs 4 whole blocks before {moment:%Y-%m-%d}; the frame has {(~blocks.after).sum()}"
         )
+    blocks = with_pattern(blocks, None if since is None else pd.Timestamp(str(since)))
     told, _ = telling(only_before(blocks), columns)
     return plan(panel_of(told, columns), blocks.word, effect, power)
 

@@ -68,3 +68,24 @@ def test_too_short_a_past_is_refused():
     daily = parcels(4, 300)
     with pytest.raises(ValueError, match="needs 4 whole blocks before"):
         plan(daily[daily["date"] >= SHIPPED - pd.Timedelta(weeks=3)])
+
+
+def test_a_pattern_that_lasts_is_no_noise_to_the_plan():
+    """Three times as many for the last four weeks: a plan that takes the rise for noise despairs of any review."""
+    planned, despaired, came = [], [], []
+    for seed in range(8):
+        daily = parcels(seed, 300, -0.5)
+        rises = (daily["segment"] == "s0") & (daily["date"] >= SHIPPED - pd.Timedelta(weeks=4))
+        daily["late"] = daily["late"].mask(rises, (3 * daily["late"]).clip(upper=daily["n"]))
+        since = str((SHIPPED - pd.Timedelta(weeks=4)).date())
+        planned.append(plan(daily, since=since).waits[3].half_width)
+        despaired.append(plan(daily).waits[3].half_width)
+        r = before_after(daily, **WORDS, since=since)
+        came.append((r.log_ratio.high - r.log_ratio.low) / 2)
+    assert np.mean(planned) == pytest.approx(np.mean(came), rel=0.2)
+    assert np.mean(despaired) > 1.5 * np.mean(planned)
+
+
+def test_a_pattern_needs_a_block_on_either_side():
+    with pytest.raises(ValueError, match="since=2026-02-27"):
+        plan(parcels(4, 300), since="2026-02-27")
