@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from closeloop.stats import cuboids as cb
 from closeloop.stats import localise_scan as ls
 from closeloop.stats.localise_baseline import RateCube, Rows, leaf_rates, map_level, rows
+from closeloop.stats.localise_moment import localise_moment
 from closeloop.stats.localise_results import Changed, Localised, Moments, Search
 
 Array = NDArray[np.float64]
@@ -109,16 +110,17 @@ def localise_incident(
     with its p, however weak; a smaller `alpha` keeps only those beyond chance.
 
     `expected` names a forecast of the count, which may be poor: it is smoothed and serves as the only
-    quiet period.  Without it the rate is taken to be the same everywhere, so that lasting differences
-    between segments are named along with new ones.  The variation of a forecast cannot be seen in one
-    period; it is read off the middle half of the segments, which an incident in a few leaves alone.
+    quiet period.  The variation of a forecast cannot be seen in one period; it is read off the middle half
+    of the segments, which an incident in a few leaves alone.  Without a forecast only segments with too many
+    events are looked for: those beyond what the values of their dimensions and their cells usually differ by
+    (`localise_moment`), each named as if it were the only one, so that they may overlap.
     """
     now = leaves.assign(**{PERIOD: 1})
     rate = leaves[count].sum() / max(float(leaves[exposure].sum()), 1e-300)
     forecast = leaves[exposure] * rate if expected is None else leaves[expected]
     both = pd.concat([now, now.assign(**{PERIOD: 0, count: forecast})], ignore_index=True)
     cube = _cube(both, dims, (count, exposure), {PERIOD: [1]})
-    return _localise(cube, search, unit=1.0)
+    return localise_moment(cube, search) if expected is None else _localise(cube, search, unit=1.0)
 
 
 def _localise(cube: RateCube, search: Search, unit: float) -> Localised:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import nbinom
 
+from benchmarks.localise import incident_sets
 from closeloop.stats import cuboids as cb
 from closeloop.stats.localise import (
     Moments,
@@ -174,6 +175,46 @@ def test_incident_without_history(forecast):
     now = now[now["week"] == 8].assign(forecast=lambda t: t["orders"] * 0.03)
     result = localise_incident(now, dims=DIMS, count="late", exposure="orders", expected=forecast)
     assert named(result)[0] == LANE
+
+
+def test_an_incident_is_told_from_servers_and_regions_that_always_fail_more():
+    hits, flat_hits = 0, 0
+    for seed in range(73000, 73012):
+        table, truth = incident_sets.instance(seed)
+        table["flat"] = table["sessions"] * table["failures"].sum() / table["sessions"].sum()
+        for expected in (None, "flat"):
+            found = localise_incident(
+                table, dims=incident_sets.NAMES, count="failures", exposure="sessions", expected=expected
+            )
+            hit = tuple(found.segments[0].where.items()) in truth
+            hits, flat_hits = hits + (hit and expected is None), flat_hits + (hit and expected is not None)
+    assert hits >= max(7, flat_hits)
+
+
+def test_one_moment_measures_as_a_two_by_two_table_does():
+    now = weeks(12, (LANE, 4.0), rate=0.05, orders=400.0)
+    now = now[now["week"] == 8]
+    [first, *_] = localise_incident(now, dims=DIMS, count="late", exposure="orders").segments
+    inside_, rest = (part[["late", "orders"]].sum() for part in (now[inside(now, LANE)], now[~inside(now, LANE)]))
+    crude = (inside_["late"] / inside_["orders"]) / (rest["late"] / rest["orders"])
+    assert first.where == LANE
+    assert first.observed == inside_["late"]
+    assert first.ratio == pytest.approx(crude, rel=0.15)
+    assert first.ratio_low < 4.0 < first.ratio_high
+    assert first.p < 1e-6
+
+
+def test_one_moment_without_an_incident_names_nothing_beyond_chance_and_takes_several_events_of_one_order():
+    alarms = 0
+    for seed in range(20):
+        now = weeks(300 + seed).query("week == 8")
+        now["late"] = np.random.default_rng(seed).binomial(now["orders"], 0.08)
+        alarms += bool(
+            localise_incident(now, dims=DIMS, count="late", exposure="orders", search=Search(alpha=0.05)).segments
+        )
+    assert alarms <= 3
+    many = weeks(13, (LANE, 4.0)).query("week == 8").assign(late=lambda t: 20 * t["late"])
+    assert named(localise_incident(many, dims=DIMS, count="late", exposure="orders"))[0] == LANE
 
 
 @given(st.integers(0, 400), st.floats(0.5, 200), st.floats(1e-3, 0.5))
