@@ -80,17 +80,17 @@ def effort(label: str, found: list[Row], best: list[Row]) -> Iterator[Figure]:
 
 
 def compared(seeds: range, few: int, pythons: dict[str, Path]) -> Iterator[Figure]:
-    """Compare all methods on sets C and D, the peers on the first `few` cubes, and on cubes of 30,000 cells."""
+    """Compare all methods on sets C and D, the peers on the first `few` cubes, after cubes of 30,000 cells."""
+    large = {method: rows(python, method, "30k", "planted", seeds[:3]) for method, python in pythons.items()}
+    for method, found in large.items():
+        if found:
+            yield from effort(f"{method}, {found[0]['cells']:,} quiet cells", found, large[OURS])
     for which in ("C", "D"):
         for method, python in pythons.items():
             mine = seeds if method == OURS else seeds[:few]
             by_kind = {kind: rows(python, method, which, kind, mine) for kind in KINDS}
             if all(by_kind.values()):
                 yield from accuracy(f"{method}, set {which}", by_kind)
-    large = {method: rows(python, method, "30k", "planted", seeds[:3]) for method, python in pythons.items()}
-    for method, found in large.items():
-        if found:
-            yield from effort(f"{method}, {found[0]['cells']:,} quiet cells", found, large[OURS])
 
 
 def scale(seeds: range, sizes: list[str]) -> Iterator[Figure]:

@@ -130,19 +130,22 @@ def rows(cube: RateCube, rate: Array, depth: int, support: float) -> Rows:
 
 
 def _stack(groups: Sequence[cb.Cells], n_leaves: int) -> sparse.csr_matrix:
-    """Membership of leaves in the occupied cells of all cuboids, one row a cell."""
+    """Membership of leaves in the occupied cells of all cuboids, one row a cell; each leaf is in one of each."""
     starts = np.cumsum([0, *(len(g) for g in groups)])
-    at = np.concatenate([g.ids + s for g, s in zip(groups, starts, strict=False)])
-    leaves = np.tile(np.arange(n_leaves), len(groups))
-    return sparse.csr_matrix((np.ones(len(at)), (at, leaves)), shape=(int(starts[-1]), n_leaves))
+    at = np.empty((n_leaves, len(groups)), dtype=np.int32)
+    for i, (group, start) in enumerate(zip(groups, starts, strict=False)):
+        at[:, i] = group.ids + start
+    ends = np.arange(0, at.size + 1, len(groups))
+    columns = sparse.csc_matrix((np.ones(at.size), at.ravel(), ends), shape=(int(starts[-1]), n_leaves))
+    return sparse.csr_matrix(columns)
 
 
 def _relative_to_level(members: sparse.csr_matrix, cube: RateCube, rate: Array) -> tuple[_Quiet, float]:
     """Quiet periods of every row, expectations raised to the level of the rest of each period."""
-    expected = cube.exposure0 * rate
-    total_o, total_e = cube.count0.sum(axis=1), expected.sum(axis=1)
+    total_o, total_e = cube.count0.sum(axis=1), np.array([(period * rate).sum() for period in cube.exposure0])
     level_doubt = variation(total_o[None], total_e[None], WEIGHTS[-1])
-    o, e = members @ cube.count0.T, members @ expected.T
+    o = np.stack([members @ period for period in cube.count0], axis=1)
+    e = np.stack([members @ (period * rate) for period in cube.exposure0], axis=1)
     level, _ = map_level(total_o - o, np.maximum(total_e - e, 1e-9), level_doubt)
     return _Quiet(o, e * np.exp(level)), level_doubt
 
