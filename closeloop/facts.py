@@ -18,7 +18,7 @@ from closeloop.clocks import FIRST_DAY
 from closeloop.engines import Engine
 from closeloop.segments import Segment, marked
 from closeloop.sources.source import Source
-from closeloop.tables import TABLES, Table
+from closeloop.tables import ORDERS, SHIPMENTS, TABLES, Table
 
 BASE_WEEKS = 12
 """Weeks at the start of the data whose prices and transit times are the reference for later ones."""
@@ -29,8 +29,11 @@ BASE_PARCELS = 30
 LISTS = ("regions", "postal", "services")
 """What the package knows: regions of states, states of postal areas, classes of carriers' services."""
 
-KEPT = ("seen", "watched_events", "parcels", "order_facts", "parcel_facts", "exceptions")
+KEPT = ("seen", "watched_events", "scans", "parcels", "order_facts", "parcel_facts", "exceptions")
 """Fact tables that are worked out once."""
+
+FORGOTTEN = {"scans": ("seen",), "parcels": ("scans",), "parcel_facts": ("parcels",)}
+"""Those that are needed no more once another is made."""
 
 NAMED = ("coded_events", "named_events", "named_returns")
 """Rows of the tables in the words of the vocabularies."""
@@ -38,11 +41,14 @@ NAMED = ("coded_events", "named_events", "named_returns")
 FACTS = (
     "seen", "watched_events", "scans", "parcels", "order_facts", "parcel_facts", "exceptions", "parcel_references",
     "longest_gaps", "scan_gaps", "replacements", "reships", "parcel_details", "line_facts", "parcel_weeks",
-    "order_outcomes", "return_facts",
+    "order_outcomes", "return_facts", "exception_costs",
 )  # fmt: skip
 """All facts in the order in which they are made; those that are not kept are worked out when somebody asks."""
 
-WIDER: dict[str, str] = dict.fromkeys(("parcel_facts", "parcel_references", "scan_gaps", "reships"), "parcel_details")
+WIDER: dict[str, str] = {
+    **dict.fromkeys(("parcel_facts", "parcel_references", "scan_gaps", "reships"), "parcel_details"),
+    "exceptions": "exception_costs",
+}
 """Views of the same rows, and the one that has the columns of them all."""
 
 SITES = "SELECT DISTINCT coalesce(warehouse, 'unknown') FROM shipments_known"
@@ -86,11 +92,10 @@ def build(
     engine = engines.of(con)
     _load(engine, source, as_of)
     engine.begin(source, as_of)
-    for table in TABLES:
-        instant = as_of.replace(tzinfo=ZoneInfo(source.timezone)).astimezone(UTC)
-        engine.view(f"{table.name}_told", _told_sql(table, instant))
-        engine.view(f"{table.name}_known", _known_sql(table))
+    instant = as_of.replace(tzinfo=ZoneInfo(source.timezone)).astimezone(UTC)
+    _name_tables(engine, TABLES, instant)
     engine.pack(FEW_KINDS)
+    _name_tables(engine, (ORDERS, SHIPMENTS), instant)
     engine.keep("vocabulary", _sql("vocabulary"))
     for name in NAMED:
         engine.view(name, _sql(name))
@@ -102,7 +107,15 @@ def build(
         columns = engine.columns(query) if segments else ()
         (engine.keep if name in KEPT else engine.view)(name, marked(query, columns, segments))
         found |= set(columns)
+        for made in FORGOTTEN.get(name, ()):
+            engine.forget(made)
     _check_fields(segments, found)
+
+
+def _name_tables(engine: Engine, tables: Sequence[Table], instant: datetime) -> None:
+    for table in tables:
+        engine.view(f"{table.name}_told", _told_sql(table, instant))
+        engine.view(f"{table.name}_known", _known_sql(table))
 
 
 def _check_fields(segments: Sequence[Segment], known: set[str]) -> None:
@@ -116,7 +129,8 @@ def _check_fields(segments: Sequence[Segment], known: set[str]) -> None:
 def _load(engine: Engine, source: Source, as_of: datetime) -> None:
     """Load the small tables that facts are made with: the clock, the calendar, regions, words and classes."""
     cutoff = pd.array([source.cutoff], dtype="Int64")
-    engine.load("clock", pd.DataFrame({"as_of": [pd.Timestamp(as_of)], "cutoff": cutoff}))
+    clock = {"as_of": [pd.Timestamp(as_of)], "cutoff": cutoff, "ticket_cost": [float(source.ticket_cost)]}
+    engine.load("clock", pd.DataFrame(clock))
     engine.load("days", clocks.calendar(source, as_of.date() + timedelta(days=60)))
     for name in LISTS:
         text = (resources.files("closeloop.sql") / f"{name}.csv").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import NamedTuple
 
 from closeloop.cells import MOST_WEEKS, Sums
@@ -41,10 +42,13 @@ class Plan:
     def sql(self, view: str, until: date) -> str:
         """Return the SELECT that gives all of it."""
         weeks = [f"{_week_sql(clock, until)} AS {name}" for clock, name in self.weeks.items()]
-        sums = [f"({sql}) AS {name}" for names in self.sums.values() for sql, name in names.items()]
+        sums = [f"{self._sum(sql, name)} AS {name}" for names in self.sums.values() for sql, name in names.items()]
         return f"SELECT {', '.join((*self.dims, *weeks, *sums))} FROM {view}"
 
-    @property
+    def _sum(self, sql: str, name: str) -> str:
+        return f"coalesce({sql}, 0)::UTINYINT" if name in self.flags else f"({sql})"
+
+    @cached_property
     def places(self) -> dict[str, int]:
         """Where the count of each clock and each sum stand among all of them."""
         names = (name for clock, week in self.weeks.items() for name in (week, *self.sums[clock].values()))

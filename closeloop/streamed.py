@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from closeloop.cells import FIRST_MONDAY, Cells, Floats, Group, Ints, plan
+from closeloop.cells import FIRST_MONDAY, MOST_WEEKS, Cells, Floats, Group, Ints, plan
 from closeloop.model import Metric
 from closeloop.row_plan import SKIPPED, Clock, Plan, columns_of
 
@@ -22,6 +23,9 @@ SAMPLED = 97
 
 MOVED_AT_MOST = 0.4
 """Up to this share of rows with another week it is quicker to move them than to count all anew."""
+
+NEARLY_ALL = 0.8
+"""From this share of rows on that have something it is quicker to add up all rows than to pick them out."""
 
 WHOLE_DIGITS = 18
 """Digits that a whole number of 64 bits can hold."""
@@ -36,7 +40,8 @@ class Names:
     def numbers(self, column: Any) -> Ints:
         """Return the number of each row's value."""
         coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-        names, codes = coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False).astype(np.int_)
+        names, codes = coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False)
+        codes = codes.astype(np.int_)
         lookup = np.zeros(len(names), dtype=np.int_)
         for code in np.flatnonzero(np.bincount(codes, minlength=len(names))):
             lookup[code] = self.known.setdefault(str(names[code]), len(self.known))
@@ -73,20 +78,20 @@ class Totals:
             grown[tuple(slice(size) for size in self.sums.shape)] = self.sums
             self.sums = grown
 
-    def keys(self, numbers: Mapping[str, Ints], rows: int) -> Ints:
-        """Return where in the array each row's cell begins."""
+    def keys(self, numbers: Mapping[str, Ints], rows: int, weeks: int) -> Ints:
+        """Return where each row's cell begins in an array of so many weeks."""
         key = np.zeros(rows, dtype=np.int_)
         for dim, size in zip(self.dims, self.shape, strict=False):
-            key = key * size + numbers[dim]
-        return key * self.shape[-1]
+            if size > 1:
+                key *= size
+                key += numbers[dim]
+        key *= weeks
+        return key
 
-    def count(self, key: Ints, values: Floats | None = None) -> Floats:
-        """Return how many rows each cell has, or the sum of their values."""
-        return np.bincount(key, values, prod(self.shape)).astype(np.float64, copy=False)
-
-    def add(self, column: int, sums: Floats) -> None:
-        """Add what each cell has."""
-        self.sums[column] += sums.reshape(self.shape)
+    def add(self, column: int, sums: Floats | Ints, weeks: slice) -> None:
+        """Add what each cell has in some weeks; what stands before them is of rows that do not count."""
+        cells = prod(self.shape[:-1])
+        self.sums[column].reshape(cells, -1)[:, weeks] += sums.reshape(cells, -1)[:, 1:]
 
 
 @dataclass(frozen=True)
@@ -101,21 +106,30 @@ class Moved:
 
 @dataclass(frozen=True)
 class Values:
-    """What is summed of a batch: the rows that have something, their weeks, and how much unless each has one."""
+    """What is summed of a batch: the rows that have something, or all; their weeks; how much unless each has one."""
 
-    rows: Ints
+    rows: Ints | slice
     week: Ints
     amount: Floats | None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows of a view, made ready to be added to all totals: numbers of values, weeks, and what is summed."""
+    """Some rows of a view, made ready to be added to all totals: numbers of values, weeks, and what is summed.
+
+    Weeks are counted from the newest that the batch has, since most batches have few.
+    """
 
     numbers: Mapping[str, Ints]
     weeks: Mapping[Clock, Ints]
+    span: slice
     moved: Mapping[Clock, Moved]
     values: Mapping[str, Values]
+
+    @property
+    def width(self) -> int:
+        """How many weeks there are, and one for rows that do not count."""
+        return self.span.stop - self.span.start + 1
 
 
 def collect(
@@ -153,14 +167,26 @@ def _empty(todo: Plan, wanted: Mapping[Clock, Sequence[tuple[str, ...]]], sizes:
 
 
 def _ready(batch: Any, todo: Plan, numbers: Mapping[str, Ints]) -> Batch:
-    weeks = {clock: batch.column(name).to_numpy().astype(np.int_) for clock, name in todo.weeks.items()}
-    values: dict[str, Values] = {}
-    for clock, names in todo.sums.items():
-        for name in names.values():
-            amount = _floats(batch.column(name))
-            rows = np.flatnonzero((amount != 0) & (weeks[clock] != SKIPPED))
-            values[name] = Values(rows, weeks[clock][rows], None if name in todo.flags else amount[rows])
-    return Batch(numbers, weeks, _moves(weeks), values)
+    told = {clock: batch.column(name).to_numpy() for clock, name in todo.weeks.items()}
+    newest = min(int((week - 1).view(np.uint16).min(initial=MOST_WEEKS)) + 1 for week in told.values())
+    oldest = max(int(week.max(initial=0)) for week in told.values())
+    span = slice(min(newest, oldest + 1), oldest + 1)
+    weeks = {clock: np.maximum(week - (span.start - 1), SKIPPED).astype(np.int_) for clock, week in told.items()}
+    values = {
+        name: _values(batch.column(name), weeks[clock], name in todo.flags)
+        for clock, names in todo.sums.items()
+        for name in names.values()
+    }
+    return Batch(numbers, weeks, span, _moves(weeks), values)
+
+
+def _values(column: Any, week: Ints, flag: bool) -> Values:
+    amount = None if flag else _floats(column)
+    told = column.to_numpy() if amount is None else amount
+    rows = np.flatnonzero((told != 0) & (week != SKIPPED))
+    if amount is not None and len(rows) > NEARLY_ALL * len(week):
+        return Values(slice(None), week, amount)
+    return Values(rows, week[rows], None if amount is None else amount[rows])
 
 
 def _moves(weeks: Mapping[Clock, Ints]) -> dict[Clock, Moved]:
@@ -178,21 +204,21 @@ def _moves(weeks: Mapping[Clock, Ints]) -> dict[Clock, Moved]:
 
 
 def _add(batch: Batch, todo: Plan, sizes: Mapping[str, int], total: Totals) -> None:
-    newest = max((int(week.max(initial=0)) for week in batch.weeks.values()), default=0) + 1
-    total.reach((*(sizes[dim] for dim in total.dims), newest))
-    base = total.keys(batch.numbers, len(next(iter(batch.weeks.values()))))
-    counted: dict[Clock, Floats] = {}
+    total.reach((*(sizes[dim] for dim in total.dims), batch.span.stop))
+    base = total.keys(batch.numbers, len(next(iter(batch.weeks.values()))), batch.width)
+    count = partial(np.bincount, minlength=prod(total.shape[:-1]) * batch.width)
+    counted: dict[Clock, Ints] = {}
     for clock in (one for one in todo.weeks if one in total.clocks):
         moved = batch.moved.get(clock)
         if moved and moved.other in counted:
             cells = base[moved.rows]
-            counted[clock] = counted[moved.other] - total.count(cells + moved.before) + total.count(cells + moved.now)
+            counted[clock] = counted[moved.other] - count(cells + moved.before) + count(cells + moved.now)
         else:
-            counted[clock] = total.count(base + batch.weeks[clock])
-        total.add(todo.places[todo.weeks[clock]], counted[clock])
+            counted[clock] = count(base + batch.weeks[clock])
+        total.add(todo.places[todo.weeks[clock]], counted[clock], batch.span)
         for name in todo.sums[clock].values():
             one = batch.values[name]
-            total.add(todo.places[name], total.count(base[one.rows] + one.week, one.amount))
+            total.add(todo.places[name], count(base[one.rows] + one.week, one.amount), batch.span)
 
 
 def _floats(column: Any) -> Floats:

@@ -16,6 +16,7 @@ from closeloop.segments import Segment
 from closeloop.sources.source import Source
 from closeloop.tables import TABLES
 
+TICKET_COST = 12.5
 START, AS_OF = datetime(2026, 3, 2), datetime(2026, 5, 25, 6)
 VOCABULARY = """code,status,exception_category,origin
 made,label_created,,
@@ -172,7 +173,16 @@ def merchant(folder: Path) -> Source:
     words.write_text(VOCABULARY, encoding="utf-8")
     reasons.write_text(REASONS, encoding="utf-8")
     return Source(
-        "random", "Random", folder, (), (), "UTC", "USD", vocabulary=str(words), return_reasons=str(reasons)
+        "random",
+        "Random",
+        folder,
+        (),
+        (),
+        "UTC",
+        "USD",
+        vocabulary=str(words),
+        return_reasons=str(reasons),
+        ticket_cost=TICKET_COST,
     )
 
 
@@ -183,6 +193,17 @@ def _kind(kind: str) -> str:
 def works(moment: datetime | date) -> bool:
     """Whether it is a working day, Monday to Friday."""
     return moment.weekday() < 5
+
+
+def worked(since: datetime, until: datetime) -> timedelta:
+    """Time on working days between two moments, day by day."""
+    total, day = timedelta(), datetime(since.year, since.month, since.day)
+    while day < until:
+        after = day + timedelta(days=1)
+        if works(day):
+            total += min(until, after) - max(since, day)
+        day = after
+    return total
 
 
 def due(start: datetime, k: int) -> datetime:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean
 
@@ -12,7 +13,7 @@ import pytest
 from closeloop import cube, glossary, metrics
 from closeloop.model import Slice
 
-from .random_merchant import AS_OF, Row, Rows, due, known, opened, random_rows
+from .random_merchant import AS_OF, TICKET_COST, Row, Rows, due, known, opened, random_rows, worked
 
 WEEK = date(2026, 5, 18)
 DAY = timedelta(days=1)
@@ -100,7 +101,7 @@ def scan_gap_48h(told: Told) -> Counted:
         scans = [s["occurred_at"] for s in told.scans[parcel["shipment_id"]] if s["source_status"] in FOUND]
         end = told.ended(parcel)
         gaps = [
-            ((scans[i + 1] if i + 1 < len(scans) else AS_OF) - at) > 2 * DAY
+            worked(at, scans[i + 1] if i + 1 < len(scans) else AS_OF) > 2 * DAY
             for i, at in enumerate(scans)
             if end is None or at < end
         ]
@@ -136,22 +137,26 @@ def service_upgrade_share(told: Told) -> Counted:
             yield parcel["label_created_at"], speed.index(parcel["service_class"]) < speed.index(asked), 1
 
 
+def replacing(told: Told, parcel: Row) -> list[Row]:
+    at, bad = parcel["label_created_at"], told.first(parcel, "late", "broken", "gone")
+    worst = next((s["source_status"] for s in told.scans[parcel["shipment_id"]] if s["occurred_at"] == bad), "")
+    units = sum(line["qty"] for line in told.lines if line["order_id"] == parcel["order_id"])
+    return [
+        other
+        for other in told.of_order(parcel["order_id"])
+        if other["label_created_at"] > at + DAY
+        and (
+            other["replaces_shipment_id"] == parcel["shipment_id"]
+            or (other["replaces_shipment_id"] is None and units == 1)
+            or (other["replaces_shipment_id"] is None and worst in ("broken", "gone") and bad is not None
+                and bad < other["label_created_at"])
+        )
+    ]  # fmt: skip
+
+
 def reship_rate(told: Told) -> Counted:
     for parcel in told.parcels:
-        at, bad = parcel["label_created_at"], told.first(parcel, "late", "broken", "gone")
-        worst = next((s["source_status"] for s in told.scans[parcel["shipment_id"]] if s["occurred_at"] == bad), "")
-        units = sum(line["qty"] for line in told.lines if line["order_id"] == parcel["order_id"])
-        again = [
-            other["label_created_at"]
-            for other in told.of_order(parcel["order_id"])
-            if other["label_created_at"] > at + DAY
-            and (
-                other["replaces_shipment_id"] == parcel["shipment_id"]
-                or (other["replaces_shipment_id"] is None and units == 1)
-                or (other["replaces_shipment_id"] is None and worst in ("broken", "gone") and bad is not None
-                    and bad < other["label_created_at"])
-            )
-        ]  # fmt: skip
+        at, again = parcel["label_created_at"], [other["label_created_at"] for other in replacing(told, parcel)]
         yield at, bool(again) and min(again) < at + 30 * DAY, 1
 
 
@@ -185,6 +190,26 @@ def first_exception(told: Told, parcel: Row) -> str:
     return next((word for word in words if word in ("late", "broken", "gone")), "")
 
 
+def cost_per_exception(told: Told) -> Counted:
+    for parcel in told.parcels:
+        starts = sorted([at for at, _ in told.episodes(parcel)] + ruled(told, parcel))
+        for at, after in pairwise([*starts, datetime.max]):
+            until = min(at + 14 * DAY, after)
+            again = min(replacing(told, parcel), key=lambda other: other["label_created_at"], default=None)
+            resent = again["cost"] if again and at <= again["label_created_at"] < until else 0
+            asked = [t for t in told.tickets if t["order_id"] == parcel["order_id"] and at <= t["created_at"] < until]
+            yield at, resent + TICKET_COST * len(asked), 1
+
+
+def ruled(told: Told, parcel: Row) -> list[datetime]:
+    """Openings that no carrier reports: a label that lies idle for two working days, a promise that passes."""
+    first, tried = told.first(parcel, *FOUND), told.first(parcel, "tried", "here")
+    idle, promise = due(parcel["label_created_at"], 2), told.orders[parcel["order_id"]]["promised_date"]
+    found = [idle] if idle < AS_OF and (first is None or first > idle) else []
+    late = datetime.combine(promise, datetime.min.time()) + DAY if promise else AS_OF
+    return found + ([late] if late < AS_OF and (tried is None or tried >= late) else [])
+
+
 def exceptions_per_1000_parcel_days(told: Told) -> Counted:
     for parcel in told.parcels:
         since = told.first(parcel, *FOUND) or parcel["label_created_at"]
@@ -201,7 +226,7 @@ def exceptions_per_1000_parcel_days(told: Told) -> Counted:
 ORACLES: tuple[Callable[[Told], Counted], ...] = (
     shipping_progress, idle_24h, transit_vs_standard, scan_gap_48h, missing_scan_rate, first_attempt_success,
     surcharge_share, adjust_rate, service_upgrade_share, reship_rate, wismo_rate, perfect_order,
-    exceptions_per_1000_parcel_days,
+    exceptions_per_1000_parcel_days, cost_per_exception,
 )  # fmt: skip
 
 
@@ -220,7 +245,8 @@ def test_a_metric_is_what_a_loop_over_the_rows_counts(
     assert len(series.weeks) >= 8
     for i, week in enumerate(series.weeks):
         assert (series.bad[whole, i], series.total[whole, i]) == pytest.approx(tuple(sums[week])), week
-    assert 0 < mean(series.bad[whole]) < (1000 if series.metric.kind == "rate" else 1) * mean(series.total[whole])
+    most = {"share": 1, "rate": 1000, "mean": 50}[series.metric.kind]
+    assert 0 < mean(series.bad[whole]) < most * mean(series.total[whole])
 
 
 def test_every_metric_can_be_had_where_every_column_is(con: duckdb.DuckDBPyConnection) -> None:

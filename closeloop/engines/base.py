@@ -18,7 +18,8 @@ class Engine(Protocol):
     def begin(self, source: Source, as_of: datetime) -> None:
         """Get ready for a merchant's facts, when the table `days` is there.
 
-        Afterwards `local_time(t)` is an instant as the merchant's wall clock shows it.
+        Afterwards `local_time(t)` is an instant as the merchant's wall clock shows it, and `row_key(x)` what rows
+        are joined by instead of a text: one such text, one such key.
         """
         ...
 
@@ -28,6 +29,10 @@ class Engine(Protocol):
 
     def view(self, name: str, sql: str) -> None:
         """Name a SELECT, to be worked out whenever it is asked for."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Give back the room of rows that were kept."""
         ...
 
     def keep(self, name: str, sql: str) -> None:

@@ -13,7 +13,7 @@ from closeloop.clocks import BUSINESS_HOURS, DUE, local_time_sql
 from closeloop.engines.base import Engine
 from closeloop.sources.source import Source
 
-BATCH = 500_000
+BATCH = 131_072
 """Rows that are handed over at once: enough to hide the work that each batch costs, about 100 MB."""
 
 
@@ -33,6 +33,7 @@ class DuckEngine:
         """Make `local_time(t)`, and `due(t, k)` and `business_hours(a, b)` of the merchant's calendar."""
         self.con.execute(f"SET TimeZone = '{source.timezone}'")
         self.con.execute(f"CREATE OR REPLACE TEMP MACRO local_time(t) AS ({local_time_sql(source.timezone, as_of)})")
+        self.con.execute("CREATE OR REPLACE TEMP MACRO row_key(x) AS (CASE WHEN x IS NOT NULL THEN hash(x) END)")
         self.con.execute(f"CREATE OR REPLACE TEMP MACRO due(t, k) AS ({DUE})")
         self.con.execute(f"CREATE OR REPLACE TEMP MACRO business_hours(a, b) AS ({BUSINESS_HOURS})")
 
@@ -43,17 +44,25 @@ class DuckEngine:
         self.con.unregister("loaded")
 
     def view(self, name: str, sql: str) -> None:
-        """Name a SELECT."""
-        self.con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {sql}")
+        """Name a SELECT, with numbers of a list for texts of few kinds once `pack` knows them."""
+        self.con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {self._packed(sql)}")
+
+    def forget(self, name: str) -> None:
+        """Give back the room of rows that were kept."""
+        self.con.execute(f"DROP TABLE {name}")
 
     def keep(self, name: str, sql: str) -> None:
         """Work out a SELECT once, with numbers of a list for texts of few kinds: a tenth of the room and time."""
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {self._packed(sql)}")
+
+    def _packed(self, sql: str) -> str:
+        if not self.packed:
+            return sql
         columns = {str(row[0]): str(row[1]) for row in self.con.execute(f"DESCRIBE {sql}").fetchall()}
         casts = [
             f"{column}::{column}_values AS {column}" for column in self.packed if columns.get(column) == "VARCHAR"
         ]
-        rows = f"SELECT * REPLACE ({', '.join(casts)}) FROM ({sql})" if casts else sql
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {rows}")
+        return f"SELECT * REPLACE ({', '.join(casts)}) FROM ({sql})" if casts else sql
 
     def pack(self, lists: dict[str, str]) -> None:
         """Make a type for each list of names."""

@@ -55,6 +55,10 @@ class SparkEngine:
     def pack(self, lists: dict[str, str]) -> None:
         """Leave texts as they are: Spark's own columns hold each text once."""
 
+    def forget(self, name: str) -> None:
+        """Give back the room of rows that were kept."""
+        self.session.catalog.dropTempView(name)
+
     def columns(self, sql: str) -> tuple[str, ...]:
         """Return the names of the columns of a SELECT."""
         return tuple(self._select(sql).columns)
@@ -83,8 +87,8 @@ def _turned(node: Any, zone: exp.Literal) -> Any:
     match node:
         case exp.Table() if node.db == "store":
             return exp.to_table(f"store_{node.name}", alias=node.alias or None)
-        case exp.Anonymous() if node.name.lower() == "local_time":
-            return exp.func("from_utc_timestamp", node.expressions[0], zone)
+        case exp.Anonymous():
+            return _called(node, zone)
         case exp.TimeToUnix():
             return exp.Paren(
                 this=exp.Div(this=exp.func("unix_micros", node.this), expression=exp.Literal.number("1e6"))
@@ -93,5 +97,17 @@ def _turned(node: Any, zone: exp.Literal) -> Any:
             return exp.func("percentile", node.this, node.expression)
         case exp.DataType() if node.this in (exp.DataType.Type.TIMESTAMPNTZ, exp.DataType.Type.TIMESTAMP):
             return exp.DataType.build("TIMESTAMPTZ")
+        case _:
+            return node
+
+
+def _called(node: Any, zone: exp.Literal) -> Any:
+    match node.name.lower(), node.expressions:
+        case "local_time", [t]:
+            return exp.func("from_utc_timestamp", t, zone)
+        case "row_key", [x]:
+            return x
+        case "epoch_us", [t]:
+            return exp.func("unix_micros", t)
         case _:
             return node

@@ -94,7 +94,7 @@ MOVEMENT: tuple[Metric, ...] = (
         Metric(
             id=f"scan_gap_{hours}h",
             label=f"Silent for {hours} hours",
-            question=f"How many parcels under way are not scanned for {hours} hours?",
+            question=f"How many parcels under way are not scanned for {hours} working hours?",
             view="scan_gaps",
             at="handed_over_at",
             rows=f"{IN_TRANSIT} AND gap_hours IS NOT NULL",
@@ -106,7 +106,9 @@ MOVEMENT: tuple[Metric, ...] = (
             complete_after=14,
             needs=("tracking_events.occurred_at",),
             dims=PARCEL_SLICES,
-            definition=f"parcels with {hours} hours between two scans, or since the last one / parcels accepted",
+            clock="business",
+            definition=f"parcels with {hours} working hours between two scans, or since the last one, a working day"
+            " having 24 of them and a day off none / parcels accepted",
             estimator="fixed horizon",
             scanned=False,
         )

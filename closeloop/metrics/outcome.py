@@ -167,4 +167,26 @@ OUTCOME: tuple[Metric, ...] = (
         estimator="fixed horizon",
         scanned=False,
     ),
+    Metric(
+        id="cost_per_exception",
+        label="Cost of an exception",
+        question="What does an exception cost in parcels sent again and in tickets?",
+        view="exception_costs",
+        at="opened_at",
+        rows="true",
+        bad="resent_cost + ticket_cost",
+        total="1",
+        unit="in parcels sent again and in tickets",
+        kind="mean",
+        better="lower",
+        complete_after=14,
+        needs=("shipments.cost", "tickets.created_at"),
+        dims=PARCEL_SLICES,
+        definition="cost of the parcels that replaced theirs, and of the tickets about their orders at the"
+        " ticket_cost of source.yml (nothing where it is not given), within 14 days of the opening and before the"
+        " parcel's next exception / exceptions",
+        level="L4",
+        estimator="fixed horizon",
+        scanned=False,
+    ),
 )

@@ -15,6 +15,7 @@ import yaml
 from closeloop import tables
 
 FORMATS = ("csv", "json", "parquet", "jsonl", "tsv", "xlsx")
+MOST_TICKET_COST = 1_000_000
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -49,6 +50,7 @@ class Source:
     """A merchant's data: where the files are, in which zone they tell the time, and how to read them.
 
     A merchant whose files come from several systems has one part for each; the parts have the files and SELECTs.
+    `ticket_cost` is what it costs the merchant to answer one ticket, in its currency.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Source:
     working_days: tuple[str, ...] = WEEKDAYS[:5]
     holidays: tuple[date, ...] = ()
     cutoff: int | None = None
+    ticket_cost: float = 0
     cannot_say: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     caveat: str = ""
@@ -211,6 +214,9 @@ def _check_values(path: Path, settings: dict[str, Any]) -> None:
     cutoff = settings.get("cutoff", 0)
     if isinstance(cutoff, bool) or not isinstance(cutoff, int) or not 0 <= cutoff <= 23:
         raise ValueError(f"{path}: cutoff {cutoff!r}; write the hour after which orders wait a day, such as 14")
+    price = settings.get("ticket_cost", 0)
+    if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < MOST_TICKET_COST:
+        raise ValueError(f"{path}: ticket_cost {price!r}; write what one ticket costs to answer, such as 12.50")
     if not isinstance(settings.get("files", {}), dict):
         raise ValueError(f"{path}: files: write 'name: path' for each file, such as 'shopify: orders.csv'")
     for day in settings.get("working_days", ()):

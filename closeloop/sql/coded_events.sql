@@ -10,9 +10,9 @@ from (
         events.occurred_at,
         events.recorded_at,
         events.facility,
-        case when (coarse.marks & 16) <> 0 or finer.code is null then coalesce(coarse.status, 'unknown')
+        case when (coarse.marks & 32) <> 0 or finer.code is null then coalesce(coarse.status, 'unknown')
              else finer.status end as status,
-        case when (coarse.marks & 16) <> 0 or finer.code is null then coalesce(coarse.marks, 0)
+        case when (coarse.marks & 32) <> 0 or finer.code is null then coalesce(coarse.marks, 0)
              else finer.marks end as marks,
         case when finer.code is null then coarse.exception_category else finer.exception_category end as category
     from tracking_events_told as events

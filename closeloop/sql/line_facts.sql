@@ -1,7 +1,7 @@
 -- One row per order line: units sold, and units asked back with the date of the first request.
 with asked as (
-    select order_id, sku, sum(qty) as qty, min(requested_at) as requested_at
-    from returns_known group by order_id, sku
+    select row_key(order_id) as order_key, sku, cast(sum(qty) as bigint) as qty, min(requested_at) as requested_at
+    from returns_known group by row_key(order_id), sku
 )
 select
     lines.order_id,
@@ -15,6 +15,6 @@ select
     orders.campaign,
     orders.region
 from order_lines_known as lines
-join order_facts as orders using (order_id)
-left join asked on asked.order_id = lines.order_id and asked.sku = lines.sku
+join order_facts as orders on orders.order_key = row_key(lines.order_id)
+left join asked on asked.order_key = row_key(lines.order_id) and asked.sku = lines.sku
 where orders.cancelled_at is null

@@ -1,11 +1,25 @@
--- One row per parcel that was not seen for a day: its longest silence in hours, the one that still lasts among them.
+-- One row per parcel that was silent for two days: the working hours of its longest silence, the one that still lasts among
+-- them. Hours of days on which the carrier does not work are not counted.
 with scans_in_order as (
-    select shipment_id, occurred_at,
-           lead(occurred_at) over (partition by shipment_id order by occurred_at) as next_at
-    from watched_events where status not in ('unknown', 'label_created', 'voided')
+    select shipment_key, occurred_at,
+           coalesce(
+               lead(occurred_at) over (partition by shipment_key order by occurred_at), (select as_of from clock)
+           ) as next_at
+    from watched_events where (marks & 1) <> 0
 )
-select scans_in_order.shipment_id,
-       max(epoch(coalesce(next_at, (select as_of from clock))) - epoch(occurred_at)) / 3600.0 as gap_hours
-from scans_in_order join parcel_facts as parcels on parcels.shipment_id = scans_in_order.shipment_id
-where parcels.ended_at is null or scans_in_order.occurred_at < parcels.ended_at
-group by scans_in_order.shipment_id
+select gaps.shipment_key, max(gaps.hours) as gap_hours
+from (
+    select
+        scans.shipment_key,
+        (till.no - since.no - till.working::int + since.working::int) * 24
+            + case when till.working then epoch(scans.next_at - date_trunc('day', scans.next_at)) / 3600 else 0 end
+            - case when since.working then epoch(scans.occurred_at - date_trunc('day', scans.occurred_at)) / 3600
+                   else 0 end as hours
+    from scans_in_order as scans
+    join parcel_facts as parcels on parcels.shipment_key = scans.shipment_key
+    join days as since on since.day = scans.occurred_at::date
+    join days as till on till.day = scans.next_at::date
+    where (parcels.ended_at is null or scans.occurred_at < parcels.ended_at)
+        and scans.next_at > scans.occurred_at + interval 48 hour
+) as gaps
+group by gaps.shipment_key

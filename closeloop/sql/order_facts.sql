@@ -3,7 +3,8 @@
 -- has no parcel yet, and must be counted where it waits.
 with early as (
     select orders.dest_state, shipments.warehouse, count(*) as n
-    from shipments_known as shipments join orders_known as orders on orders.order_id = shipments.order_id
+    from shipments_known as shipments
+    join orders_known as orders on row_key(orders.order_id) = row_key(shipments.order_id)
     where shipments.born_at < (select min(born_at) from shipments_known) + interval 12 week
     group by orders.dest_state, shipments.warehouse
 ),
@@ -14,21 +15,23 @@ sites as (
     where early.n >= 0.8 * every.n group by early.dest_state
 ),
 lines as (
-    select order_id, count(*) as n_lines, sum(qty) as n_units from order_lines_known group by order_id
+    select row_key(order_id) as order_key, count(*) as n_lines, cast(sum(qty) as bigint) as n_units
+    from order_lines_known group by row_key(order_id)
 ),
 fared as (
     select
-        order_id,
+        order_key,
         count(*) as n,
         min(label_created_at) as label_at,
         min(taken_at) as handed_over_at,
         max(attempt_at) as attempt_at,
         count(attempt_at) as attempted,
         max(case when exception_category in ('damaged', 'lost') then 1 else 0 end) as harmed
-    from parcels group by order_id
+    from parcels group by order_key
 )
 select
     orders.order_id,
+    row_key(orders.order_id) as order_key,
     orders.ordered_at,
     orders.ready_at,
     orders.cancelled_at,
@@ -60,8 +63,8 @@ from orders_known as orders
 cross join clock
 left join days as ready_day on ready_day.day = orders.ready_at::date
 left join days as order_day on order_day.day = orders.ordered_at::date
-left join lines on lines.order_id = orders.order_id
-left join fared on fared.order_id = orders.order_id
+left join lines on lines.order_key = row_key(orders.order_id)
+left join fared on fared.order_key = row_key(orders.order_id)
 left join sites on sites.dest_state = orders.dest_state
 left join services on services.service = lower(orders.requested_service)
 left join postal on postal.country = case when orders.dest_state is null then orders.dest_country end

@@ -6,5 +6,5 @@ select
          then coalesce(longest_gaps.gap_hours, 0) end as gap_hours,
     replacements.replaced_at
 from parcel_references as parcels
-left join longest_gaps on longest_gaps.shipment_id = parcels.shipment_id
-left join replacements on replacements.shipment_id = parcels.shipment_id
+left join longest_gaps on longest_gaps.shipment_key = parcels.shipment_key
+left join replacements on replacements.shipment_key = parcels.shipment_key

@@ -2,7 +2,9 @@
 -- day off starts the next working day at 0:00.
 select
     parcels.shipment_id,
+    parcels.shipment_key,
     parcels.order_id,
+    parcels.order_key,
     orders.ordered_at,
     orders.ready_at,
     parcels.label_created_at as label_at,
@@ -51,11 +53,11 @@ select
     coalesce(orders.weekday, 'unknown') as weekday,
     coalesce(orders.cutoff, 'unknown') as cutoff,
     coalesce(parcels.warehouse, 'unknown') || ' to ' || coalesce(orders.region, 'unknown') as lane,
-    orders.order_id is not null as matched,
+    orders.order_key is not null as matched,
     orders.n_units as order_units,
     orders.n_parcels as order_parcels
 from parcels
-left join order_facts as orders on orders.order_id = parcels.order_id
+left join order_facts as orders on orders.order_key = parcels.order_key
 left join days as label_day on label_day.day = parcels.label_created_at::date
 left join days as taken_day on taken_day.day = parcels.taken_at::date
 left join days as standard_day

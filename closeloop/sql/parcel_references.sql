@@ -8,7 +8,7 @@ costs as (
     from base group by all
 ),
 lanes as (
-    select service, coalesce(nullif(zone, 'unknown'), state) as lane,
+    select service, zone, case when zone = 'unknown' then state else 'unknown' end as place,
            cast(floor(round(quantile_cont(epoch(attempt_at) - epoch(handed_over_at), 0.85), 3)) as bigint)
                as usual_seconds
     from base where attempt_at >= handed_over_at group by all having count(*) >= 30
@@ -20,4 +20,5 @@ select
 from parcel_facts as parcels
 left join costs using (carrier, service, zone, billed_lb)
 left join lanes
-    on lanes.service = parcels.service and lanes.lane = coalesce(nullif(parcels.zone, 'unknown'), parcels.state)
+    on lanes.service = parcels.service and lanes.zone = parcels.zone
+    and lanes.place = case when parcels.zone = 'unknown' then parcels.state else 'unknown' end

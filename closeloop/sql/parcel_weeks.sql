@@ -16,7 +16,7 @@ weeks as (
     where until_at > cast(date_trunc('week', opened_at) as timestamp) + interval 7 day
 ),
 opened as (
-    select shipment_id, date_trunc('week', opened_at) as week, count(*) as exceptions
+    select shipment_key, date_trunc('week', opened_at) as week, count(*) as exceptions
     from exceptions where detected_by = 'carrier' group by 1, 2
 )
 select
@@ -25,4 +25,4 @@ select
         / 86400.0 as days_open,
     coalesce(opened.exceptions, 0) as exceptions_opened
 from weeks
-left join opened on opened.shipment_id = weeks.shipment_id and opened.week = weeks.week
+left join opened on opened.shipment_key = weeks.shipment_key and opened.week = weeks.week

@@ -1,6 +1,8 @@
 -- One row per outbound parcel that was not voided, with what its scans tell.
 select
     shipments.*,
+    row_key(shipments.shipment_id) as shipment_key,
+    row_key(shipments.order_id) as order_key,
     coalesce(scans.first_scan_at, shipments.handed_over_at) as taken_at,
     scans.first_scan_at,
     scans.at_destination_at,
@@ -12,5 +14,5 @@ select
     scans.exception_at,
     scans.exception_category
 from shipments_known as shipments
-left join scans on scans.shipment_id = shipments.shipment_id
+left join scans on scans.shipment_key = row_key(shipments.shipment_id)
 where coalesce(shipments.direction, 'outbound') = 'outbound' and shipments.voided_at is null

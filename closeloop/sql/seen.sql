@@ -1,26 +1,43 @@
--- One row per parcel that was scanned, in one pass over the scans: three instants, and all else as bits of one number,
--- since each value more that is kept of a parcel costs as much as a tenth of the pass. Bits 55 to 62 are the marks
--- that its scans have together, bits 0 to 54 the days (of UTC, counted modulo 55) on which it was seen. A parcel
--- whose scans must be looked at one by one is `watched`: it met an exception or ended otherwise than by
--- delivery, did not end yet, or was not seen for a day between its first and its last scan.
+-- One row per parcel that was scanned, in one pass over the scans: four instants, and all else as bits of one number,
+-- since each value more that is kept of a parcel costs as much as a tenth of the pass. Bits 60 to 62 say whether
+-- it was delivered, accepted, and must be looked at; bits 0 to 59 in which spans of 9.5 hours (2^35 microseconds,
+-- counted modulo 60) it was scanned. A parcel whose scans must be looked at one by one is `watched`: it met an
+-- exception or ended otherwise than by delivery, did not end yet, was under way for more than 60 spans, or was not
+-- seen for four of them in turn: a silence of 48 hours has at least as many.
 select
-    shipment_id, first_at, near_at, tried_at,
-    (marks & 64) <> 0 as accepted,
-    (marks & 128) <> 0 or (marks & 16) = 0
-        or days_seen <= floor(epoch(last_at) / 86400) - floor(epoch(first_at) / 86400) as watched
+    shipment_key, first_at, near_at, tried_at,
+    (ends & 2) <> 0 as accepted,
+    (ends & 4) <> 0 or (ends & 1) = 0 or spans >= 60
+        or (silent & (silent >> 1) & (silent >> 2) & (silent >> 3)) <> 0 as watched
 from (
-    select shipment_id, first_at, last_at, near_at, tried_at, bits >> 55 as marks,
-           bit_count(bits & ((1::bigint << 55) - 1)) as days_seen
+    select
+        shipment_key, first_at, near_at, tried_at, ends, spans,
+        -- From the first scan on, a bit for each span without one.
+        (~((scanned >> first_span) | ((scanned & ((1::bigint << first_span) - 1)) << (60 - first_span))))
+            & ((1::bigint << least(coalesce(spans_tried, 0), 60)::int) - 1) as silent
     from (
         select
-            shipment_id,
-            min(occurred_at) filter (where (marks & 1) <> 0) as first_at,
-            max(occurred_at) filter (where (marks & 1) <> 0) as last_at,
-            min(occurred_at) filter (where (marks & 2) <> 0) as near_at,
-            min(occurred_at) filter (where (marks & 4) <> 0) as tried_at,
-            bit_or((marks << 55) | ((marks & 1) << (cast(floor(epoch(occurred_at) / 86400) as bigint) % 55))) as bits
-        from (select shipment_id, occurred_at, cast(marks as bigint) as marks from coded_events) as marked
-        where occurred_at is not null
-        group by shipment_id
-    ) as summed
-) as told
+            shipment_key, first_at, near_at, tried_at, (bits >> 60) as ends,
+            (bits & ((1::bigint << 60) - 1)) as scanned,
+            (((epoch_us(first_at) >> 35) + 600000000) % 60)::int as first_span,
+            (epoch_us(last_at) >> 35) - (epoch_us(first_at) >> 35) as spans,
+            (epoch_us(tried_at) >> 35) - (epoch_us(first_at) >> 35) as spans_tried
+        from (
+            select
+                shipment_key,
+                min(case when (marks & 1) <> 0 then occurred_at end) as first_at,
+                max(case when (marks & 1) <> 0 then occurred_at end) as last_at,
+                min(case when (marks & 2) <> 0 then occurred_at end) as near_at,
+                min(case when (marks & 4) <> 0 then occurred_at end) as tried_at,
+                -- Instants before 1970 count as well: what is added makes the number of their span positive.
+                bit_or(((marks >> 5) << 60) | ((marks & 1) << (((epoch_us(occurred_at) >> 35) + 600000000) % 60)::int))
+                    as bits
+            from (
+                select row_key(shipment_id) as shipment_key, occurred_at, cast(marks as bigint) as marks
+                from coded_events
+            ) as marked
+            where occurred_at is not null
+            group by shipment_key
+        ) as summed
+    ) as told
+) as placed

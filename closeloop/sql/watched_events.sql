@@ -1,5 +1,5 @@
 -- The scans of parcels whose whole history matters.
-select shipment_id, local_time(occurred_at) as occurred_at, local_time(recorded_at) as recorded_at,
-       status, category, marks
+select row_key(shipment_id) as shipment_key, local_time(occurred_at) as occurred_at,
+       local_time(recorded_at) as recorded_at, status, category, marks
 from coded_events
-where shipment_id in (select shipment_id from seen where watched)
+where row_key(shipment_id) in (select shipment_key from seen where watched)
