@@ -29,17 +29,17 @@ BASE_PARCELS = 30
 LISTS = ("regions", "postal", "services")
 """What the package knows: regions of states, states of postal areas, classes of carriers' services."""
 
-KEPT = ("seen", "watched_events", "scans", "parcels", "order_facts", "parcel_facts", "exceptions")
+KEPT = ("seen", "watched_events", "scans", "parcels", "order_facts", "ways", "parcel_facts", "exceptions")
 """Fact tables that are worked out once."""
 
-FORGOTTEN = {"scans": ("seen",), "parcels": ("scans",), "parcel_facts": ("parcels",)}
+FORGOTTEN = {"scans": ("seen",), "parcels": ("scans",), "parcel_facts": ("parcels", "ways")}
 """Those that are needed no more once another is made."""
 
 NAMED = ("coded_events", "named_events", "named_returns")
 """Rows of the tables in the words of the vocabularies."""
 
 FACTS = (
-    "seen", "watched_events", "scans", "parcels", "order_facts", "parcel_facts", "exceptions", "parcel_references",
+    "seen", "watched_told", "coded_watched", "watched_events", "scans", "parcels", "order_facts", "ways", "parcel_facts", "exceptions", "parcel_references",
     "longest_gaps", "scan_gaps", "replacements", "reships", "parcel_details", "line_facts", "parcel_weeks",
     "order_outcomes", "return_facts", "exception_costs",
 )  # fmt: skip
@@ -168,6 +168,8 @@ def _meanings(paths: Sequence[str], names: tuple[str, ...], spelled: Callable[[s
 
 
 def _sql(name: str) -> str:
+    if name == "coded_watched":
+        return _sql("coded_events").replace("tracking_events_told", "watched_told")
     return (resources.files("closeloop.sql") / f"{name}.sql").read_text(encoding="utf-8")
 
 

@@ -21,7 +21,15 @@ ZONE = "America/New_York"
 FORWARD = {"label_due_at", "handover_due_at", "scan_due_at", "idle_due_at", "standard_due_at", "promised_ship_by",
            "promised_date"}  # fmt: skip
 """Promises and due times: they may lie ahead."""
-TABLES = ("scans", "order_facts", "parcel_facts", "parcel_references", "line_facts", "exceptions", "scan_gaps")
+TABLES = (
+    "watched_events",
+    "order_facts",
+    "parcel_facts",
+    "parcel_references",
+    "line_facts",
+    "exceptions",
+    "scan_gaps",
+)
 EMPTY = {"exceptions": {"first_ticket_at"}}
 """Columns of time in which the demo has nothing: it has no tickets."""
 

@@ -89,6 +89,8 @@ def _turned(node: Any, zone: exp.Literal) -> Any:
             return exp.to_table(f"store_{node.name}", alias=node.alias or None)
         case exp.Anonymous():
             return _called(node, zone)
+        case exp.Cast() if node.to.this == exp.DataType.Type.USERDEFINED:  # a list of few texts
+            return node.this
         case exp.TimeToUnix():
             return exp.Paren(
                 this=exp.Div(this=exp.func("unix_micros", node.this), expression=exp.Literal.number("1e6"))

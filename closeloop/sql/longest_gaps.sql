@@ -12,8 +12,8 @@ from (
     select
         scans.shipment_key,
         (till.no - since.no - till.working::int + since.working::int) * 24
-            + case when till.working then epoch(scans.next_at - date_trunc('day', scans.next_at)) / 3600 else 0 end
-            - case when since.working then epoch(scans.occurred_at - date_trunc('day', scans.occurred_at)) / 3600
+            + case when till.working then (epoch(scans.next_at) - epoch(date_trunc('day', scans.next_at))) / 3600.0 else 0 end
+            - case when since.working then (epoch(scans.occurred_at) - epoch(date_trunc('day', scans.occurred_at))) / 3600.0
                    else 0 end as hours
     from scans_in_order as scans
     join parcel_facts as parcels on parcels.shipment_key = scans.shipment_key

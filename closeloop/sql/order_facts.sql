@@ -48,26 +48,35 @@ select
     lines.n_units,
     coalesce(fared.n, 0) as n_parcels,
     coalesce(fared.harmed, 0) as harmed,
-    coalesce(orders.channel, 'unknown') as channel,
-    coalesce(orders.campaign, 'none') as campaign,
-    coalesce(sites.warehouse, 'unknown') as warehouse,
-    coalesce(orders.dest_state, postal.state, 'unknown') as state,
-    coalesce(regions.region, orders.dest_country, 'unknown') as region,
-    case when lines.n_lines is null then 'unknown' when lines.n_lines = 1 then '1 line'
-         when lines.n_lines < 4 then '2-3 lines' else '4+ lines' end as complexity,
-    coalesce(order_day.weekday, 'unknown') as weekday,
-    case when clock.cutoff is null then 'unknown' when hour(orders.ordered_at) >= clock.cutoff then 'after'
-         when hour(orders.ordered_at) >= clock.cutoff - 2 then 'last 2 h before'
-         else 'earlier' end as cutoff
+    coalesce(orders.channel, 'unknown'::channel_values) as channel,
+    coalesce(orders.campaign, 'none'::campaign_values) as campaign,
+    coalesce(sites.warehouse, 'unknown'::warehouse_values) as warehouse,
+    coalesce(orders.dest_state, postal.state, 'unknown')::state_values as state,
+    coalesce(regions.region, orders.dest_country::region_values, 'unknown'::region_values) as region,
+    case when lines.n_lines is null then 'unknown'::complexity_values
+         when lines.n_lines = 1 then '1 line'::complexity_values
+         when lines.n_lines < 4 then '2-3 lines'::complexity_values else '4+ lines'::complexity_values
+         end as complexity,
+    coalesce(order_day.weekday, 'unknown'::weekday_values) as weekday,
+    case when clock.cutoff is null then 'unknown'::cutoff_values
+         when hour(orders.ordered_at) >= clock.cutoff then 'after'::cutoff_values
+         when hour(orders.ordered_at) >= clock.cutoff - 2 then 'last 2 h before'::cutoff_values
+         else 'earlier'::cutoff_values end as cutoff
 from orders_known as orders
 cross join clock
 left join days as ready_day on ready_day.day = orders.ready_at::date
-left join days as order_day on order_day.day = orders.ordered_at::date
+left join (
+    select day, working, next_2, weekday::weekday_values as weekday from days
+) as order_day on order_day.day = orders.ordered_at::date
 left join lines on lines.order_key = row_key(orders.order_id)
 left join fared on fared.order_key = row_key(orders.order_id)
 left join sites on sites.dest_state = orders.dest_state
-left join services on services.service = lower(orders.requested_service)
+left join (
+    select kinds.service, services.class
+    from (select distinct requested_service as service from orders_known) as kinds
+    join services on services.service = lower(kinds.service)
+) as services on services.service = orders.requested_service
 left join postal on postal.country = case when orders.dest_state is null then orders.dest_country end
     and orders.dest_postal_area between postal.first and postal.last
-left join regions
+left join (select country, state, region::region_values as region from regions) as regions
     on regions.country = orders.dest_country and regions.state = coalesce(orders.dest_state, postal.state)

@@ -36,23 +36,23 @@ select
     orders.requested_class,
     requested_speed.speed as requested_speed,
     parcels.replaces_shipment_id,
-    coalesce(parcels.carrier, 'unknown') as carrier,
-    coalesce(parcels.service, 'unknown') as service,
-    coalesce(parcels.warehouse, 'unknown') as warehouse,
-    coalesce(parcels.zone, 'unknown') as zone,
-    coalesce(parcels.package_type, 'unknown') as package_type,
-    case when parcels.weight_g is null then 'unknown' when parcels.weight_g <= 453.6 then '0-1 lb'
-         when parcels.weight_g <= 907.2 then '1-2 lb' when parcels.weight_g <= 2268 then '2-5 lb'
-         when parcels.weight_g <= 4536 then '5-10 lb' else '10+ lb' end as weight_band,
+    coalesce(parcels.carrier, 'unknown'::carrier_values) as carrier,
+    coalesce(parcels.service, 'unknown'::service_values) as service,
+    coalesce(parcels.warehouse, 'unknown'::warehouse_values) as warehouse,
+    coalesce(parcels.zone, 'unknown'::zone_values) as zone,
+    coalesce(parcels.package_type, 'unknown'::package_type_values) as package_type,
+    case when parcels.weight_g is null then 'unknown'::weight_band_values when parcels.weight_g <= 453.6 then '0-1 lb'::weight_band_values
+         when parcels.weight_g <= 907.2 then '1-2 lb'::weight_band_values when parcels.weight_g <= 2268 then '2-5 lb'::weight_band_values
+         when parcels.weight_g <= 4536 then '5-10 lb'::weight_band_values else '10+ lb'::weight_band_values end as weight_band,
     case when parcels.weight_g < 453.6 then ceil(parcels.weight_g / 113.4) / 4
          else ceil(parcels.weight_g / 453.6 - 0.01) end as billed_lb,
-    coalesce(orders.channel, 'unknown') as channel,
-    coalesce(orders.complexity, 'unknown') as complexity,
-    coalesce(orders.state, 'unknown') as state,
-    coalesce(orders.region, 'unknown') as region,
-    coalesce(orders.weekday, 'unknown') as weekday,
-    coalesce(orders.cutoff, 'unknown') as cutoff,
-    coalesce(parcels.warehouse, 'unknown') || ' to ' || coalesce(orders.region, 'unknown') as lane,
+    coalesce(orders.channel, 'unknown'::channel_values) as channel,
+    coalesce(orders.complexity, 'unknown'::complexity_values) as complexity,
+    coalesce(orders.state, 'unknown'::state_values) as state,
+    coalesce(orders.region, 'unknown'::region_values) as region,
+    coalesce(orders.weekday, 'unknown'::weekday_values) as weekday,
+    coalesce(orders.cutoff, 'unknown'::cutoff_values) as cutoff,
+    ways.lane,
     orders.order_key is not null as matched,
     orders.n_units as order_units,
     orders.n_parcels as order_parcels
@@ -62,6 +62,11 @@ left join days as label_day on label_day.day = parcels.label_created_at::date
 left join days as taken_day on taken_day.day = parcels.taken_at::date
 left join days as standard_day
     on standard_day.working and standard_day.no = taken_day.no + parcels.standard_days + (not taken_day.working)::int
-left join services on services.service = lower(parcels.service)
+left join (
+    select kinds.service, services.class
+    from (select distinct service from parcels) as kinds join services on services.service = lower(kinds.service)
+) as services on services.service = parcels.service
+left join ways on ways.warehouse = coalesce(parcels.warehouse, 'unknown'::warehouse_values)
+    and ways.region = coalesce(orders.region, 'unknown'::region_values)
 left join speeds as service_speed on service_speed.class = coalesce(parcels.service_class, services.class)
 left join speeds as requested_speed on requested_speed.class = orders.requested_class

@@ -1,5 +1,4 @@
--- The scans of parcels whose whole history matters.
+-- The scans of parcels whose whole history matters, in canonical words.
 select row_key(shipment_id) as shipment_key, local_time(occurred_at) as occurred_at,
        local_time(recorded_at) as recorded_at, status, category, marks
-from coded_events
-where row_key(shipment_id) in (select shipment_key from seen where watched)
+from coded_watched
