@@ -39,9 +39,9 @@ NAMED = ("coded_events", "named_events", "named_returns")
 """Rows of the tables in the words of the vocabularies."""
 
 FACTS = (
-    "seen", "watched_told", "coded_watched", "watched_events", "scans", "parcels", "order_facts", "ways", "parcel_facts", "exceptions", "parcel_references",
-    "longest_gaps", "scan_gaps", "replacements", "reships", "parcel_details", "line_facts", "parcel_weeks",
-    "order_outcomes", "return_facts", "exception_costs",
+    "seen", "watched_told", "coded_watched", "watched_events", "scans", "parcels", "order_facts", "ways",
+    "parcel_facts", "exceptions", "parcel_references", "longest_gaps", "scan_gaps", "replacements", "reships",
+    "parcel_details", "line_facts", "parcel_weeks", "order_outcomes", "return_facts", "exception_costs",
 )  # fmt: skip
 """All facts in the order in which they are made; those that are not kept are worked out when somebody asks."""
 

@@ -89,14 +89,20 @@ def _turned(node: Any, zone: exp.Literal) -> Any:
             return exp.to_table(f"store_{node.name}", alias=node.alias or None)
         case exp.Anonymous():
             return _called(node, zone)
-        case exp.Cast() if node.to.this == exp.DataType.Type.USERDEFINED:  # a list of few texts
-            return node.this
         case exp.TimeToUnix():
             return exp.Paren(
                 this=exp.Div(this=exp.func("unix_micros", node.this), expression=exp.Literal.number("1e6"))
             )
         case exp.PercentileCont():
             return exp.func("percentile", node.this, node.expression)
+        case _:
+            return _typed(node)
+
+
+def _typed(node: Any) -> Any:
+    match node:
+        case exp.Cast() if node.to.this == exp.DataType.Type.USERDEFINED:  # a list of few texts
+            return node.this
         case exp.DataType() if node.this in (exp.DataType.Type.TIMESTAMPNTZ, exp.DataType.Type.TIMESTAMP):
             return exp.DataType.build("TIMESTAMPTZ")
         case _:
