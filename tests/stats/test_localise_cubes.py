@@ -14,13 +14,13 @@ BAD = {"country": "country1"}
 
 
 def weeks(seed: int) -> pd.DataFrame:
-    """Nine weeks in which one service fails half of the time; in the last, a country fails up to three times as often."""
+    """Nine weeks in which one service fails half of the time; in the last, a country fails up to three times more."""
     rng = np.random.default_rng(seed)
     grid = [
         (f"carrier{a}", f"country{b}", f"service{c}") for a, b, c in itertools.product(range(4), range(5), range(4))
     ]
     table = pd.concat([pd.DataFrame(grid, columns=DIMS).assign(week=w) for w in range(9)], ignore_index=True)
-    table["orders"] = rng.poisson(60, len(table))
+    table["orders"] = rng.poisson(250, len(table))
     rate = np.where(table["service"] == "service0", 0.5, 0.08)
     rate = np.where((table["country"] == BAD["country"]) & (table["week"] == 8), np.minimum(3 * rate, 0.98), rate)
     return table.assign(late=rng.binomial(table["orders"], rate))
