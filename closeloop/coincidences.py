@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from closeloop.days_off import days_off
 from closeloop.model import Coincidence, Pattern, Slice
 from closeloop.stages import filter_sql, span_of
 from closeloop.stats.change_point import EDGE, ChangePoint, change_point
@@ -219,13 +220,8 @@ def _new_codes(con: duckdb.DuckDBPyConnection, pattern: Pattern, began: Window) 
 
 
 def _holidays(con: duckdb.DuckDBPyConnection, began: Window) -> Iterator[Coincidence]:
-    rows = con.execute(
-        """
-        SELECT day FROM days WHERE NOT working AND day BETWEEN $began::DATE - $near AND $began::DATE + $near
-        AND strftime(day, '%a') IN (SELECT strftime(day, '%a') FROM days WHERE working) ORDER BY day
-        """,
-        {"began": began.day, "near": NEAR_DAYS},
-    ).fetchall()
-    for (holiday,) in rows:
+    for holiday in days_off(con).days:
+        if abs((holiday - began.day).days) > NEAR_DAYS:
+            continue
         fit = round(began.fit(holiday) * FAINT, 3)
         yield Coincidence("holiday", holiday, 0.0, f"{day(holiday)} was a day off.", fit)

@@ -12,6 +12,7 @@ import numpy as np
 
 from closeloop.cells import FIRST_MONDAY
 from closeloop.cube import Cube, Series
+from closeloop.days_off import days_off
 from closeloop.leaves import Leaves
 from closeloop.model import Change, Estimate, Metric, Pattern, Point, Slice
 from closeloop.problems import LONGEST_DRIFT, identified, nested, one_problem_once, one_spell
@@ -35,11 +36,15 @@ so gives the same names."""
 
 @dataclass(frozen=True)
 class Found:
-    """The patterns of a week, those resolved since the week before, and how many tests were made."""
+    """The patterns of a week, those resolved since the week before, and how many tests were made.
+
+    `waiting` is what rose everywhere after a day off, which is a pattern only if it lasts.
+    """
 
     patterns: tuple[Pattern, ...]
     resolved: tuple[Pattern, ...]
     tests_made: int
+    waiting: tuple[Pattern, ...] = ()
 
 
 def find(con: duckdb.DuckDBPyConnection, cube: Cube, changes: Sequence[Change] = ()) -> Found:
@@ -50,16 +55,18 @@ def find(con: duckdb.DuckDBPyConnection, cube: Cube, changes: Sequence[Change] =
     leaves: dict[str, Leaves] = {}
     strains = {s.metric.id: strain_of(s.until(cube.week), changes) for s in cube.series if s.metric.scanned}
     before, resolved, tests, each = tuple[Pattern, ...](), tuple[Pattern, ...](), 0, list[Pattern]()
+    off, waiting = days_off(con), list[Pattern]()
     more = ((cube.week - FIRST_MONDAY).days // 7 - REPLAY_WEEKS + 1) % REPLAY_FROM
     for back in range(REPLAY_WEEKS - 1 + more, -1, -1):
         week = cube.week - timedelta(weeks=back)
-        new, tests = _rises(con, cube, week, strains, leaves)
+        risen, tests = _rises(con, cube, week, strains, leaves)
+        new, waiting = off.split(risen)
         each = [*new, *_still_up(cube, week, each, new)]
         patterns = identified(one_problem_once(each), before)
         names = {pattern.id for pattern in patterns}
         resolved = tuple(replace(p, status="resolved") for p in before if p.id not in names)
         before = patterns
-    return Found(before, resolved, tests)
+    return Found(before, resolved, tests, tuple(one_problem_once(waiting)))
 
 
 def _still_up(cube: Cube, week: date, before: Sequence[Pattern], now: Sequence[Pattern]) -> list[Pattern]:
@@ -110,7 +117,7 @@ def scan_week(
 ) -> tuple[list[Pattern], int]:
     """Return what stood out at the end of one week, without its past, and how many tests were made."""
     found, tests = _rises(con, cube, week, strains, leaves, q)
-    return one_problem_once(found), tests
+    return one_problem_once(days_off(con).split(found)[0]), tests
 
 
 def _rises(

@@ -1,4 +1,4 @@
-"""What deserves a look though nothing rose: data or mix changed, something is missing, or was worse all along."""
+"""What deserves a look but is no pattern: data or mix changed, something is missing or was worse all along."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Literal
 
 from closeloop.slices import Slice
 
-AlarmKind = Literal["mix", "data", "gap", "hotspot"]
+AlarmKind = Literal["day off", "mix", "data", "gap", "hotspot"]
 ALARM_KINDS: dict[AlarmKind, str] = {
+    "day off": "After a day off",
     "mix": "The mix changed",
     "data": "The data changed",
     "gap": "Something is missing",

@@ -180,7 +180,7 @@ def test_closed_loops_are_listed_newest_first_with_what_the_log_says():
 
 def test_what_deserves_a_look_though_nothing_rose_is_told_by_kind():
     text = read(section("patterns", SAMPLE))
-    told = text[text.index("Worth a look, though nothing rose (2)") :]
+    told = text[text.index("Worth a look, but no pattern (2)") :]
     assert "The mix changed: USPS ground carries 34.0 % of the parcels, 21.0 % before." in told
     assert "Worse all along: This lane has twice the exceptions of its like." in told
     assert "Worth a look" not in read(section("patterns", NOTHING))
