@@ -222,7 +222,11 @@ def decide(effect: float, significant: bool, early: bool, better: Better) -> Dec
 
 
 def level_of_look(blocks: Blocks, change: Change, found: Fit) -> float:
-    """What p must come below now, if every block up to the review date is looked at."""
+    """What p must come below now, if every block up to the review date is looked at.
+
+    Most information is in after few blocks, for the blocks before limit it: spending by it alone would leave little
+    for the review.  So alpha is spent by the mean of information and time.
+    """
     if change.review is None:
         return ALPHA
     length = (blocks.end - blocks.starts[-1]).days
@@ -230,7 +234,8 @@ def level_of_look(blocks: Blocks, change: Change, found: Fit) -> float:
     error = errors_ahead(found, looks)
     information = np.maximum.accumulate(error[-1] ** 2 / error**2).clip(max=1.0)
     have = min(int(blocks.after.sum()), looks)
-    return float(look_levels(information, ALPHA)[have - 1])
+    clock = (information + np.arange(1, looks + 1) / looks) / 2
+    return float(look_levels(information, ALPHA, clock)[have - 1])
 
 
 def shrunken(answer: Answer) -> float:

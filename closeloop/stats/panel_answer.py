@@ -153,7 +153,7 @@ def _of_few(panel: Panel, found: Fit, few: Few) -> Answer:
     The blocks after count as one, so that the noise is told by what came before and by the controls: scattered single
     events tell none.
     """
-    joined = panel._replace(season=None, joined=int(found.panel.after.sum()))
+    joined = panel._replace(season=None, joined=int(found.panel.after.sum()), hint=found.panel.hint)
     expected = fit(joined).mixture(LEAST_OF_FEW)
     sd = np.sqrt(np.maximum(expected.sd**2 - joined.variance[0, -1], 1e-4))
     level, mass = few.levels(), np.exp(-(STEPS**2) / 2)

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from closeloop.stats.panel_days import Daily
+
 Array = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.int64]
 
@@ -58,6 +60,7 @@ class Blocks(NamedTuple):
     period: str  # "week", "month", "quarter", "year", or "14 days"
     end: pd.Timestamp  # first moment after the last block
     risen: Array  # share of each block in which the pattern stood that the change is aimed at, or zeros
+    daily: Daily | None = None  # the same sums by day, where the blocks are weeks of days
 
     @property
     def old(self) -> npt.NDArray[np.bool_]:
@@ -83,6 +86,7 @@ class Calendar(NamedTuple):
     starts: pd.DatetimeIndex
     period: str
     end: pd.Timestamp
+    day: Integers | None = None  # number of every row's day in its block, where blocks are weeks of days
 
 
 def read_blocks(daily: pd.DataFrame, columns: Columns, shipped: pd.Timestamp, units: dict[Any, int]) -> Blocks:
@@ -98,7 +102,7 @@ def read_blocks(daily: pd.DataFrame, columns: Columns, shipped: pd.Timestamp, un
     dates = as_dates(daily[columns.on])
     calendar = lay_calendar(daily, columns, dates, shipped, rows)
     inside = calendar.block >= 0
-    kept = calendar._replace(block=calendar.block[inside])
+    kept = calendar._replace(block=calendar.block[inside], day=None if calendar.day is None else calendar.day[inside])
     return sum_blocks(daily[inside], columns, kept, rows[inside], shipped, units)
 
 
@@ -151,7 +155,8 @@ def day_blocks(offset: Integers, width: int, shipped: pd.Timestamp) -> Calendar:
     step = pd.Timedelta(days=width)
     starts = pd.DatetimeIndex([shipped + i * step for i in range(first, last)])
     period = "week" if width == 7 else f"{width} days"
-    return Calendar(np.where(inside, block - first, -1), starts, period, shipped + last * step)
+    day = offset % width if width == 7 else None
+    return Calendar(np.where(inside, block - first, -1), starts, period, shipped + last * step, day)
 
 
 def whole_periods(dates: pd.DatetimeIndex, period: str, shipped: pd.Timestamp) -> Calendar:
@@ -183,18 +188,22 @@ def sum_blocks(
     shape = (max(units.values()) + 1, len(calendar.starts))
     cell = rows * shape[1] + calendar.block
 
-    def total(name: str | None, otherwise: float) -> Array:
-        weights = daily[name].to_numpy(np.float64) if name else np.full(len(daily), otherwise)
-        return add_up(cell, weights, shape)
+    def numbers(name: str | None, otherwise: float) -> Array:
+        return daily[name].to_numpy(np.float64) if name else np.full(len(daily), otherwise)
 
     after = np.asarray(calendar.starts >= shipped)
-    events, exposure = total(columns.measure, 0.0), total(columns.exposure, 1.0)
-    expected = exposure if columns.strata is None else standardised(daily, columns, cell, after, shape)
+    events, exposure = numbers(columns.measure, 0.0), numbers(columns.exposure, 1.0)
+    weighed = exposure if columns.strata is None else standardised(daily, columns, ~after[calendar.block])
     names = tuple(str(unit) for unit in sorted(units, key=lambda u: units[u]) if units[unit] > 0)
-    squares = total(columns.squares, 0.0)
+    total, squares = (add_up(cell, part, shape) for part in (events, numbers(columns.squares, 0.0)))
+    volume = add_up(cell, exposure, shape)
+    expected = volume if columns.strata is None else add_up(cell, weighed, shape)
+    by_day = None
+    if calendar.day is not None:
+        by_day = Daily(*(add_up(cell * 7 + calendar.day, part, (*shape, 7)) for part in (events, exposure, weighed)))
     plain = np.zeros(len(after))
     return Blocks(
-        names, events, squares, exposure, expected, after, calendar.starts, calendar.period, calendar.end, plain
+        names, total, squares, volume, expected, after, calendar.starts, calendar.period, calendar.end, plain, by_day
     )
 
 
@@ -211,22 +220,19 @@ def with_pattern(blocks: Blocks, since: pd.Timestamp | None) -> Blocks:
     return blocks._replace(risen=risen)
 
 
-def add_up(cell: Integers, weights: Array, shape: tuple[int, int]) -> Array:
+def add_up(cell: Integers, weights: Array, shape: tuple[int, ...]) -> Array:
     """Sum of the weights in every cell of a table."""
-    return np.bincount(cell, weights, shape[0] * shape[1]).astype(np.float64).reshape(shape)
+    return np.bincount(cell, weights, int(np.prod(shape))).astype(np.float64).reshape(shape)
 
 
-def standardised(
-    daily: pd.DataFrame, columns: Columns, cell: Integers, after: npt.NDArray[np.bool_], shape: tuple[int, int]
-) -> Array:
-    """Exposure weighted by the rate that its stratum had before the change (indirect standardisation)."""
+def standardised(daily: pd.DataFrame, columns: Columns, before: npt.NDArray[np.bool_]) -> Array:
+    """Exposure of each row weighted by the rate that its stratum had before the change (indirect standardisation)."""
     if columns.exposure is None:
         raise ValueError("strata need an exposure: without it the mix cannot be known")
     stratum, labels = pd.factorize(daily[columns.strata], sort=True)
     volume = daily[columns.exposure].to_numpy(np.float64)
-    before = ~after[cell % shape[1]]
     events = np.bincount(stratum[before], daily[columns.measure].to_numpy(np.float64)[before], len(labels))
     exposed = np.bincount(stratum[before], volume[before], len(labels))
     overall = events.sum() / exposed.sum()
     relative = (events + overall) / (exposed + 1.0) / overall
-    return add_up(cell, volume * relative[stratum], shape)
+    return volume * relative[stratum]

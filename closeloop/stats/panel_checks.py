@@ -81,7 +81,8 @@ def run_checks(fit: Fit) -> Checks:
 def rows_of(unit: Unit, common: Common, noise: Array, rows: Flags) -> tuple[Unit, Common, Array]:
     """The same unit seen in some of its blocks only."""
     square = np.ix_(rows, rows)
-    seen = Unit(unit.logs[rows], unit.covariance[square], unit.after[rows], time_from(unit.after[rows]), unit.turn)
+    time = time_from(unit.after[rows])
+    seen = Unit(unit.logs[rows], unit.covariance[square], unit.after[rows], time, unit.turn, unit.hint)
     covariance = common.covariance[:, rows][:, :, rows]
     return seen, Common(common.effect[:, rows], covariance), noise[:, rows][:, :, rows]
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.special import logit
 
 from closeloop.stats.panel_blocks import Blocks, Columns
+from closeloop.stats.panel_days import FEWEST_EVENTS, SMALL_DAY, Daily, Hint, hint_of
 from closeloop.stats.panel_model import MISSING, Panel
 
 Array = npt.NDArray[np.floating[Any]]
@@ -37,7 +38,8 @@ def telling(blocks: Blocks, columns: Columns) -> tuple[Blocks, tuple[str, ...]]:
     thin = tuple(name for name, told in zip(blocks.controls, kept[1:], strict=True) if not told)
     kept[0] = True
     parts = {name: getattr(blocks, name)[kept] for name in ("total", "squares", "exposure", "expected")}
-    return blocks._replace(**parts, controls=tuple(c for c in blocks.controls if c not in thin)), thin
+    by_day = None if blocks.daily is None else blocks.daily.only(kept)
+    return blocks._replace(**parts, daily=by_day, controls=tuple(c for c in blocks.controls if c not in thin)), thin
 
 
 def _tells(blocks: Blocks, columns: Columns) -> npt.NDArray[np.bool_]:
@@ -57,7 +59,7 @@ def joined_after(blocks: Blocks) -> Blocks:
         for name in ("total", "squares", "exposure", "expected")
     }
     along = {name: getattr(blocks, name)[edges] for name in ("after", "starts", "risen")}
-    return blocks._replace(**parts, **along)
+    return blocks._replace(**parts, **along, daily=None)
 
 
 def panel_of(blocks: Blocks, columns: Columns) -> Panel:
@@ -80,7 +82,43 @@ def panel_of(blocks: Blocks, columns: Columns) -> Panel:
     logs = np.where(seen, level, centre)
     room = room_of(blocks) if share else 1.0
     variance = np.where(seen, variance, MISSING)
-    return Panel(logs, variance, blocks.after, season_of(blocks), turn_of(blocks), room=room, risen=blocks.risen)
+    told = hint_from(blocks, columns, variance)
+    return Panel(
+        logs, variance, blocks.after, season_of(blocks), turn_of(blocks), room=room, risen=blocks.risen, hint=told
+    )
+
+
+def hint_from(blocks: Blocks, columns: Columns, variance: Array) -> Hint | None:
+    """What the days of each week tell of the treated unit; None without days, or where nothing says how they vary."""
+    if blocks.daily is None or not (columns.count or columns.squares):
+        return None
+    share = is_share(blocks, columns)
+    usual = _usual_day(blocks.daily, counted=columns.count is not None, share=share)
+    kept = usual >= FEWEST_EVENTS
+    if not kept[0]:
+        return None
+    days = blocks.daily.only(kept)
+    there = days.exposure > SMALL_DAY * np.median(days.exposure, axis=(1, 2), keepdims=True)
+    told = np.asarray((there & ((days.total > 0) | bool(columns.count))).all(axis=0))
+    in_week = told.sum() / max(np.count_nonzero(told.sum(axis=1)), 1)
+    return hint_of(day_levels(days, told, columns, share=share), told, np.median(variance[kept], axis=1) * in_week)
+
+
+def _usual_day(days: Daily, *, counted: bool, share: bool) -> Array:
+    """How much a day of each unit has to tell: events, or rows without one where they are fewer; values of a mean."""
+    if not counted:
+        return np.median(days.exposure, axis=(1, 2))
+    rest = days.exposure - days.total if share else days.total
+    return np.minimum(np.median(days.total, axis=(1, 2)), np.median(rest, axis=(1, 2)))
+
+
+def day_levels(days: Daily, told: npt.NDArray[np.bool_], columns: Columns, *, share: bool) -> Array:
+    """Logs or log odds of each day; what is not told is 0."""
+    total, expected = np.where(told, days.total, 1.0), np.where(told, days.expected, 1.0)
+    if not share:
+        return np.log((total + 0.5 * bool(columns.count)) / expected)
+    exposure = np.where(told, days.exposure, 2.0)
+    return np.log((total + 0.5) / (exposure - total + 0.5)) - np.log(np.where(told, expected / exposure, 1.0))
 
 
 def log_level(blocks: Blocks, seen: npt.NDArray[np.bool_], added: float) -> Array:

@@ -21,7 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from closeloop.stats.panel_days import Hint
 from closeloop.stats.panel_mixture import Mixture
+from closeloop.stats.panel_noise import Prior, noise_kinds, noise_logmass
 
 Array = npt.NDArray[np.floating[Any]]
 Flags = npt.NDArray[np.bool_]
@@ -42,44 +44,45 @@ class Panel(NamedTuple):
     joined: int = 1  # how many blocks the last one stands for
     room: float = 1.0  # what the share of the treated unit left to one before; 1 where levels are logs
     risen: Array | None = None  # part of each block in which the pattern stood that the change is aimed at
+    hint: Hint | None = None  # what the days within weeks tell of the treated unit
 
 
-@dataclass(frozen=True)
-class Prior:
-    """Grid values and their prior mass."""
-
-    values: tuple[float, ...]
-    mass: tuple[float, ...]
-
-
-PHI = Prior((0.3, 0.6, 0.95), (1 / 3, 1 / 3, 1 / 3))  # memory of the slow noise, per block
-SLOW_SD = Prior((0.03, 0.08, 0.20), (0.5, 0.25, 0.25))
-QUICK_SD = Prior((0.0, 0.03, 0.07, 0.14), (0.325, 0.25, 0.25, 0.175))
 TIMES = Prior((0.7, 1.0, 1.4, 2.0, 2.8), (0.16, 0.72, 0.06, 0.04, 0.02))
-SLOPE = Prior((0.0, 0.008, 0.016, 0.03), (0.42, 0.18, 0.32, 0.08))
-LOADING = Prior((0.0, 0.4), (0.93, 0.07))
+SLOPE = Prior((0.0, 0.01), (0.6, 0.4))
+TREND = Prior((0.0, 0.02, -0.02), (0.74, 0.13, 0.13))
+LOADING = Prior((0.0, 0.5), (0.8, 0.2))
 SEASON_VARIANCE = 0.15**2  # how far the seasons of a unit stray from those of all
 
 
 @dataclass(frozen=True)
 class TreatedPrior:
-    """What the treated unit may have of its own: noise (times), trend (sd per period), answer to shared movement."""
+    """What the treated unit may have of its own: noise (times), a trend, another answer to shared movement (sd).
+
+    A trend per period is about one of `trend`, with one of the sds of `slope`. A trend worth fearing is not next to
+    none: a prior that leaves out the middle lets data tell the two apart (Johnson and Rossell 2010, JRSS B 72:143).
+    """
 
     times: Prior = TIMES
     slope: Prior = SLOPE
     loading: Prior = LOADING
+    trend: Prior = TREND
 
 
+NONE = Prior((0.0,), (1.0,))
 ALONE = TreatedPrior()
-PLAIN = TreatedPrior(Prior((1.0,), (1.0,)), Prior((0.0,), (1.0,)), Prior((0.0,), (1.0,)))
+PLAIN = TreatedPrior(Prior((1.0,), (1.0,)), NONE, NONE, NONE)
 
 
 @lru_cache
 def prior_grid(prior: TreatedPrior) -> tuple[Array, Array]:
-    """Factors for residual, step, time and movement (slopes x loadings x 4), and the log mass of all points."""
-    slope, loading = np.meshgrid(prior.slope.values, prior.loading.values, indexing="ij")
-    scale = np.stack([np.ones_like(slope), np.ones_like(slope), slope, loading], axis=-1)
-    return scale, np.log(np.einsum("k,s,l->ksl", prior.times.mass, prior.slope.mass, prior.loading.mass))
+    """What each point makes of residual, step, time and movement (slopes x loadings x 4 x 4), and its log mass."""
+    trend, slope, loading = np.meshgrid(prior.trend.values, prior.slope.values, prior.loading.values, indexing="ij")
+    made = np.zeros((*trend.shape, 4, 4))
+    made[..., range(4), range(4)] = np.stack([np.ones_like(slope), np.ones_like(slope), slope, loading], axis=-1)
+    made[..., 0, 2] = -trend
+    masses = prior.times.mass, prior.trend.mass, prior.slope.mass, prior.loading.mass
+    mass = np.einsum("k,t,s,l->ktsl", *masses).reshape(len(prior.times.mass), -1, loading.shape[-1])
+    return made.reshape(-1, loading.shape[-1], 4, 4), np.log(mass)
 
 
 class Shared(NamedTuple):
@@ -109,31 +112,7 @@ class Unit(NamedTuple):
     after: Flags
     time: Array  # periods, 0 in the middle of the time before
     turn: float = 0.0  # sd of the drift of the effect from its first block to its last
-
-
-@lru_cache(maxsize=64)
-def noise_kinds(blocks: int, joined: int = 1) -> Array:
-    """Every covariance of the noise that the grid holds: kinds x blocks x blocks; the last block may be a mean."""
-    periods = np.arange(blocks + joined - 1)
-    lag = np.abs(np.subtract.outer(periods, periods))
-    slow = [sd**2 * phi**lag for phi in PHI.values for sd in SLOW_SD.values]
-    kinds = np.array([a + sd**2 * np.eye(len(lag)) for a in slow for sd in QUICK_SD.values])
-    kinds = last_joined(kinds, joined)
-    kinds.flags.writeable = False
-    return kinds
-
-
-def last_joined(covariance: Array, joined: int) -> Array:
-    """Covariances when the last blocks are replaced by their mean."""
-    number = covariance.shape[-1] - joined + 1
-    mean = np.eye(number, covariance.shape[-1])
-    mean[-1, number - 1 :] = 1 / joined
-    return mean @ covariance @ mean.T
-
-
-def noise_logmass() -> Array:
-    """Log prior mass of every kind of noise, in the order of `noise_kinds`."""
-    return np.log(np.einsum("p,s,q->psq", PHI.mass, SLOW_SD.mass, QUICK_SD.mass)).ravel()
+    hint: Hint | None = None
 
 
 def level_variance(panel: Panel) -> float:
@@ -215,8 +194,11 @@ def judge(unit: Unit, common: Common, noise: Array, prior: TreatedPrior) -> Poin
     unit needs a factorisation for each point.
     """
     gram, logdet = whitened_gram(unit, common, noise, prior.times)
-    scale, logmass = prior_grid(prior)
-    gram = gram[:, :, None, None] * scale[..., None] * scale[..., None, :]
+    if unit.hint is not None:
+        gram = with_answer(gram, unit.hint)
+        logdet = logdet - 2 * unit.hint.log_likelihood(np.array(prior.times.values))
+    made, logmass = prior_grid(prior)
+    gram = made @ gram[:, :, None, None] @ made.swapaxes(-1, -2)
     inner = gram[..., 1:, 1:] + np.diag([0.0, 1.0, 1.0])
     cross = gram[..., 1:, 0]
     inverse = np.linalg.inv(inner)
@@ -238,6 +220,12 @@ def whitened_gram(unit: Unit, common: Common, noise: Array, times: Prior) -> tup
     columns = np.concatenate([(unit.logs - common.effect)[:, None], rows, movement[:, None]], axis=1)
     white = np.linalg.solve(factor, np.broadcast_to(columns.swapaxes(1, 2)[:, None], (*factor.shape[:3], 4)))
     return white.swapaxes(-1, -2) @ white, 2 * np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+
+
+def with_answer(gram: Array, hint: Hint) -> Array:
+    """The same with one more observation, of how the treated unit answers: its residual, and its movement of one."""
+    seen = np.array([hint.answer - 1, 0.0, 0.0, 1.0])
+    return gram + hint.precision * np.outer(seen, seen)
 
 
 def drift_of_effect(after: Flags, turn: float) -> Array:
@@ -262,7 +250,7 @@ def treated_unit(panel: Panel) -> Unit:
     time = time_from(panel.after)
     time[-1] += (panel.joined - 1) / 2
     own = 0.0 if panel.risen is None else UNKNOWN_RISE * np.outer(panel.risen, panel.risen)
-    return Unit(panel.logs[0], fixed_covariance(panel)[0] + own, panel.after, time, panel.turn)
+    return Unit(panel.logs[0], fixed_covariance(panel)[0] + own, panel.after, time, panel.turn, panel.hint)
 
 
 class Fit(NamedTuple):

@@ -131,7 +131,8 @@ def only_before(blocks: Blocks) -> Blocks:
     keep = ~blocks.after
     sums = {name: getattr(blocks, name)[:, keep] for name in ("total", "squares", "exposure", "expected")}
     along = {name: getattr(blocks, name)[keep] for name in ("after", "starts", "risen")}
-    return blocks._replace(**sums, **along)
+    by_day = None if blocks.daily is None else blocks.daily.only((slice(None), keep))
+    return blocks._replace(**sums, **along, daily=by_day)
 
 
 def extended(panel: Panel, more: int, *, missing: bool, effect: float = 0.0) -> Panel:
@@ -148,9 +149,9 @@ def extended(panel: Panel, more: int, *, missing: bool, effect: float = 0.0) -> 
     if panel.season is not None:
         season = np.r_[panel.season, (panel.season[-1] + 1 + np.arange(more)) % 12]
     risen = None if panel.risen is None else np.r_[panel.risen, np.repeat(panel.risen[-1], more)]
-    return Panel(
-        np.hstack([panel.logs, level]), np.hstack([panel.variance, variance]),
-        np.r_[panel.after, np.ones(more, dtype=bool)], season, panel.turn, room=panel.room, risen=risen,
+    return panel._replace(
+        logs=np.hstack([panel.logs, level]), variance=np.hstack([panel.variance, variance]),
+        after=np.r_[panel.after, np.ones(more, dtype=bool)], season=season, risen=risen,
     )  # fmt: skip
 
 
@@ -196,11 +197,16 @@ def wait(blocks: int, answers: Mixture, aim: Aim) -> Wait:
     return Wait(blocks, half * left, chance, effect_of(-(half + ndtri(aim.power) * error), aim.room))
 
 
+def first_blocks(panel: Panel, number: int) -> Panel:
+    """The panel up to a block, as plain as an outlook needs it."""
+    logs, variance, after = panel.logs[:, :number], panel.variance[:, :number], panel.after[:number]
+    return panel._replace(logs=logs, variance=variance, after=after, season=None, risen=None)
+
+
 def errors_ahead(found: Fit, blocks: int) -> Array:
     """Standard errors after 1, 2, ... blocks from the ship date, under the best-fitting kind of noise."""
     before, have = int((~found.panel.after).sum()), int(found.panel.after.sum())
     whole = extended(found.panel, max(0, blocks - have), missing=False)
     ends = range(before + 1, before + blocks + 1)
-    parts = (Panel(whole.logs[:, :e], whole.variance[:, :e], whole.after[:e], None, whole.turn) for e in ends)
-    answers = [foresee(found, part, 1.0) for part in parts]
+    answers = [foresee(found, first_blocks(whole, end), 1.0) for end in ends]
     return np.array([np.sqrt(a.weight @ a.sd**2) for a in answers])

@@ -27,10 +27,12 @@ def obrien_fleming(information: Array, alpha: float = 0.05) -> Array:
     return 4 * ndtr(ndtri(alpha / 4) / np.sqrt(information))
 
 
-def look_levels(information: Array, alpha: float = 0.05) -> Array:
+def look_levels(information: Array, alpha: float = 0.05, clock: Array | None = None) -> Array:
     """Two-sided p value that each look must come below, so that all looks together keep alpha.
 
-    `information` holds the fraction of the final information at each look, in order, the last one 1.
+    `information` holds the fraction of the final information at each look, in order, the last one 1. `clock` is what
+    alpha is spent by: the information itself, or anything else that rises to 1 and does not look at the results, such
+    as the part of the time that has passed (Lan and DeMets 1989, Biometrics 45:1017).
     With five equal steps the boundaries are the published 4.88, 3.36, 2.68, 2.29, 2.03:
 
     >>> (-ndtri(look_levels(np.arange(1, 6) / 5) / 2)).round(2).tolist()
@@ -38,7 +40,7 @@ def look_levels(information: Array, alpha: float = 0.05) -> Array:
     """
     if not np.isclose(information[-1], 1.0) or (information <= 0).any():
         raise ValueError(f"information must be above 0 and end at 1; got {np.round(information, 4).tolist()}")
-    spent = np.diff(obrien_fleming(information, alpha), prepend=0.0)
+    spent = np.diff(obrien_fleming(information if clock is None else clock, alpha), prepend=0.0)
     x, density = np.zeros(1), np.ones(1)  # where the path may be, and how likely it is still going
     done, debt, bounds = 0.0, 0.0, list[float]()
     for now, spend in zip(information, spent, strict=True):
