@@ -6,6 +6,7 @@ Events are binomial given the rate; means are sums of gamma draws.  The effect m
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -180,6 +181,7 @@ def draw_mix(rng: np.random.Generator, c: Condition, rates: Array) -> Study:
     return Study(events.astype(float), np.zeros_like(rates), volume, bad.astype(float), bad_volume.astype(float))
 
 
+@lru_cache
 def shared_covariance(c: Condition) -> Array:
     """True covariance of what all segments share, by weeks."""
     lag = np.abs(np.subtract.outer(np.arange(c.days), np.arange(c.days)))
@@ -187,6 +189,7 @@ def shared_covariance(c: Condition) -> Array:
     return by_week(c.common**2 * (COMMON_SD**2 * COMMON_PHI**lag + storm * STORM_DECAY**lag))
 
 
+@lru_cache
 def own_covariance(c: Condition, times: float) -> Array:
     """True covariance of one segment's own noise, by weeks, sampling noise left out."""
     days = np.arange(c.days)

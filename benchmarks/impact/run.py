@@ -36,7 +36,7 @@ def one(c: Condition, effect: float, seed: int) -> dict[str, float]:
     start = time.process_time()
     found = judge(c, daily)
     seconds = time.process_time() - start
-    best = oracle(c, study, effect)
+    best = oracle(c, study, effect) if effect > EFFECTS[-1] else None
     return {
         "effect": effect,
         "rejected": found.p < 0.05,
@@ -44,7 +44,7 @@ def one(c: Condition, effect: float, seed: int) -> dict[str, float]:
         "covered": found.low <= effect <= found.high,
         "bias": 100 * (found.effect.value - effect),
         "flagged": found.checks.pretrend_p < 0.10,
-        "oracle": abs(best.estimate / best.error) > 1.959964,
+        "oracle": np.nan if best is None else abs(best.estimate / best.error) > 1.959964,
         "ratio": found.log_ratio.value / np.log1p(effect) if effect else np.nan,
         "shrunk": np.log1p(found.shrunken) / np.log1p(effect) if effect else np.nan,
         "ms": 1000 * seconds,

@@ -24,6 +24,7 @@ SMALL_DAY = 0.2  # of a unit's usual day, below which a day is left out
 OTHERWISE = 0.15
 """Part of the answer within weeks by which that from week to week may differ, and by which moments err (sd)."""
 
+LIKE_WEEKS = 0.4  # how much of a day's word on a unit's noise counts, for noise from week to week may be otherwise
 MOST_ANSWER = 3.0
 MOST_MEMORY = 0.9
 TAKEN_OUT = 1 / 7  # what the correlation of two days loses when the mean of their week is taken out
@@ -110,7 +111,7 @@ def _told(strays: Array, common: Common, counting: float, free: float) -> Hint:
     own, shared = (_memory(rest) for rest in (strays[1:] - common.mean, common.mean[None]))
     error = seen / spread * (1 + own * shared) / (1 - own * shared)
     controls = len(strays) - 1
-    days = free * (1 - own**2) / (1 + own**2) * controls / (controls + 1)
+    days = LIKE_WEEKS * free * (1 - own**2) / (1 + own**2) * controls / (controls + 1)
     explained = counting + answer**2 * trust * common.error
     return Hint(answer, 1 / (error + (OTHERWISE * answer) ** 2), seen, explained, common.own, days)
 

@@ -47,10 +47,11 @@ class Panel(NamedTuple):
     hint: Hint | None = None  # what the days within weeks tell of the treated unit
 
 
-TIMES = Prior((0.7, 1.0, 1.4, 2.0, 2.8), (0.16, 0.72, 0.06, 0.04, 0.02))
-SLOPE = Prior((0.0, 0.01), (0.6, 0.4))
-TREND = Prior((0.0, 0.02, -0.02), (0.74, 0.13, 0.13))
-LOADING = Prior((0.0, 0.5), (0.8, 0.2))
+TIMES = Prior((0.7, 1.0, 1.4, 2.0, 2.8), (0.14, 0.68, 0.09, 0.06, 0.03))
+SLOPE = Prior((0.0,), (1.0,))
+TREND = Prior((0.0, 0.02, -0.02), (0.68, 0.16, 0.16))
+ABOUT = 0.4  # sd of a trend around the one it is about, as a part of it
+LOADING = Prior((0.0, 0.5), (0.85, 0.15))
 SEASON_VARIANCE = 0.15**2  # how far the seasons of a unit stray from those of all
 
 
@@ -58,8 +59,9 @@ SEASON_VARIANCE = 0.15**2  # how far the seasons of a unit stray from those of a
 class TreatedPrior:
     """What the treated unit may have of its own: noise (times), a trend, another answer to shared movement (sd).
 
-    A trend per period is about one of `trend`, with one of the sds of `slope`. A trend worth fearing is not next to
-    none: a prior that leaves out the middle lets data tell the two apart (Johnson and Rossell 2010, JRSS B 72:143).
+    A trend per period is about one of `trend`, and strays from it by one of the sds of `slope`. A trend worth fearing
+    is not next to none: a prior that leaves out the middle lets data tell the two apart sooner than one that is
+    densest at none (Johnson and Rossell 2010, JRSS B 72:143).
     """
 
     times: Prior = TIMES
@@ -78,7 +80,8 @@ def prior_grid(prior: TreatedPrior) -> tuple[Array, Array]:
     """What each point makes of residual, step, time and movement (slopes x loadings x 4 x 4), and its log mass."""
     trend, slope, loading = np.meshgrid(prior.trend.values, prior.slope.values, prior.loading.values, indexing="ij")
     made = np.zeros((*trend.shape, 4, 4))
-    made[..., range(4), range(4)] = np.stack([np.ones_like(slope), np.ones_like(slope), slope, loading], axis=-1)
+    spread = np.hypot(slope, ABOUT * trend)
+    made[..., range(4), range(4)] = np.stack([np.ones_like(slope), np.ones_like(slope), spread, loading], axis=-1)
     made[..., 0, 2] = -trend
     masses = prior.times.mass, prior.trend.mass, prior.slope.mass, prior.loading.mass
     mass = np.einsum("k,t,s,l->ktsl", *masses).reshape(len(prior.times.mass), -1, loading.shape[-1])
@@ -275,12 +278,12 @@ def mix(points: Points, least: float = NEGLIGIBLE) -> Mixture:
     return Mixture(points.mean.ravel()[keep], np.sqrt(points.variance.ravel()[keep]), weight)
 
 
-def fit(panel: Panel) -> Fit:
+def fit(panel: Panel, prior: TreatedPrior = ALONE) -> Fit:
     """Integrate the noise out: the whole grid at once."""
     noise = noise_kinds(panel.logs.shape[1], panel.joined)
     shared = listen(panel, noise)
     common = block_effects(shared)
-    points = judge(treated_unit(panel), common, noise, ALONE)
+    points = judge(treated_unit(panel), common, noise, prior)
     kind = control_logweight(shared, common) + noise_logmass()
     logweight = points.logweight + kind[:, None, None, None]
     points = points._replace(logweight=logweight)

@@ -19,9 +19,12 @@ from closeloop.stats.panel_mixture import Mixture
 from closeloop.stats.panel_model import (
     ALONE,
     MISSING,
+    NONE,
     Array,
     Fit,
     Panel,
+    Prior,
+    TreatedPrior,
     block_effects,
     fit,
     judge,
@@ -32,6 +35,8 @@ from closeloop.stats.panel_model import (
 
 LONGEST = 12  # blocks after the change that a review may wait for
 NOTABLE = 0.02  # kinds of noise with less weight are left out of the plan
+OUTLOOK = TreatedPrior(slope=Prior((0.0, 0.02), (0.68, 0.32)), trend=NONE)
+"""Trends as normal ones: blocks to come will tell of them, which points with a given trend cannot foresee."""
 
 
 class Wait(NamedTuple):
@@ -155,7 +160,7 @@ def extended(panel: Panel, more: int, *, missing: bool, effect: float = 0.0) -> 
     )  # fmt: skip
 
 
-def foresee(learned: Fit, panel: Panel, least: float) -> Mixture:
+def foresee(learned: Fit, panel: Panel, least: float, prior: TreatedPrior = ALONE) -> Mixture:
     """The answers that a panel to come will give around the truth, weighted by what the past says about the noise.
 
     The points disagree about the level to be expected, and still will: their means keep that spread.
@@ -163,7 +168,7 @@ def foresee(learned: Fit, panel: Panel, least: float) -> Mixture:
     kept = learned.kinds >= min(least, float(learned.kinds.max()))
     noise = noise_kinds(panel.logs.shape[1])[kept]
     common = block_effects(listen(panel, noise))
-    points = judge(treated_unit(panel), common, noise, ALONE)
+    points = judge(treated_unit(panel), common, noise, prior)
     weight = np.exp(learned.points.logweight[kept] - learned.points.logweight.max())
     weight = weight / weight.sum()
     centred = points.mean - (weight * points.mean).sum()
@@ -172,10 +177,12 @@ def foresee(learned: Fit, panel: Panel, least: float) -> Mixture:
 
 def plan(panel: Panel, period: str, effect: float, power: float) -> ReviewPlan:
     """The plan from a panel that ends before the change."""
-    learned = fit(extended(panel, 1, missing=True))
+    learned = fit(extended(panel, 1, missing=True), OUTLOOK)
     coming = (extended(panel, m, missing=False, effect=effect) for m in range(1, LONGEST + 1))
     aim = Aim(effect, power, panel.room)
-    waits = tuple(wait(m, foresee(learned, to_come, NOTABLE), aim) for m, to_come in enumerate(coming, start=1))
+    waits = tuple(
+        wait(m, foresee(learned, to_come, NOTABLE, OUTLOOK), aim) for m, to_come in enumerate(coming, start=1)
+    )
     reached = [w.blocks for w in waits if w.power >= power]
     return ReviewPlan(waits, reached[0] if reached else None, effect, power, period)
 
