@@ -30,6 +30,7 @@ ROWS_OF = {
     "line_facts": ("orders", "order_lines"),
     "return_facts": ("returns",),
     "exceptions": ("shipments", "tracking_events"),
+    "exception_costs": ("shipments", "tracking_events"),
 }
 """The tables without which a view has no row; the views that are not named are of parcels."""
 

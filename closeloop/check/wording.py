@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from closeloop import metrics
+from closeloop import metrics, words
 from closeloop.check.looking import AnyMetric, Checked, Given, Wanting
 from closeloop.cube import MIN_TOTAL
 from closeloop.model import TimeMetric
+from closeloop.sources import reading
 from closeloop.sources.accounts import Fault, FileCount
-from closeloop.sources.levels import LEVELS
+from closeloop.sources.levels import LEVELS, Level
 from closeloop.tables import TABLES
 
 WIDEST, NARROWEST = 96, 60
@@ -60,19 +62,29 @@ def _read(found: Checked) -> Iterator[str]:
     names = [f"{file.part}/{file.file}" if several else file.file for file in found.files]
     wide = max((len(name) for name in names), default=0)
     for name, file in zip(names, found.files, strict=True):
-        yield f"  {name:<{wide}}  {file.rows:>11,} {'row' if file.rows == 1 else 'rows'}{_left_out(file)}"
+        looked_up = "; only looked up by the others" if file.only_looked_up else ""
+        yield f"  {name:<{wide}}  {file.rows:>11,} {'row' if file.rows == 1 else 'rows'}{looked_up}"
+        yield from _wrapped(_left_out(found, file), "      ") if file.left_out and not file.only_looked_up else ()
     for count in found.counts:
         if count.table == "unreadable lines" and count.rows_in:
             yield from _wrapped(f"and {count.rows_in:,} lines that are no rows of their file; see SET ASIDE")
     if any(file.left_out and not file.only_looked_up for file in found.files):
-        yield from _wrapped("Left out: rows that no SELECT takes, or that its GROUP BY folds into another row.")
+        yield from _wrapped("Left out: rows that no SELECT's WHERE takes, or that a GROUP BY folds into another row.")
     yield from (f"  {text}" for said in found.assumed for text in _wrapped(said, ""))
 
 
-def _left_out(file: FileCount) -> str:
-    if file.only_looked_up:
-        return "; only looked up by the others"
-    return f"; {file.left_out:,} left out, the first is row {file.first_left_out:,}" if file.left_out else ""
+def _left_out(found: Checked, file: FileCount) -> str:
+    by = ", ".join(f"{name}.sql" for name in _selects_of(found, file))
+    return f"{file.left_out:,} left out by {by}; the first is row {file.first_left_out:,}"
+
+
+def _selects_of(found: Checked, file: FileCount) -> Iterator[str]:
+    """Yield the SELECTs that read a file."""
+    for piece in (one for one in found.source.pieces if one.name == file.part):
+        tables = [f.name for f in piece.files if file.file in {path.name for path in reading.paths_of(piece, f)}]
+        for name, sql in piece.selects:
+            if any(re.search(rf"\b{table}\b", sql) for table in tables):
+                yield name
 
 
 def _tables(found: Checked) -> Iterator[str]:
@@ -159,8 +171,14 @@ def _broken(fault: Fault) -> str:
 def _levels(found: Checked) -> Iterator[str]:
     for level in LEVELS:
         mark = "have" if level in found.held else "-"
-        gives = f": {level.gives}" if level in found.held else ""
+        gives = f", {_share_given(found, level)}: {level.gives}" if level in found.held else ""
         yield from _wrapped(f"{level.code}  {mark:<4}  {level.named}{gives}", "  ", "            ")
+
+
+def _share_given(found: Checked, level: Level) -> str:
+    there = sum(one.metric.level == level.code and not one.thin for one in found.given)
+    known = sum(metric.level == level.code for metric in metrics.EVERY)
+    return f"{there} of {words.plural(known, 'metric')}" if known else "no metric of its own"
 
 
 def _given(given: Sequence[Given]) -> Iterator[str]:

@@ -12,7 +12,7 @@ import duckdb
 
 from closeloop import project
 from closeloop.model import Quarantine, TableCount
-from closeloop.sources import accounts, combining, reading, staging
+from closeloop.sources import accounts, clock_changes, combining, reading, staging
 from closeloop.sources.combining import Match
 from closeloop.sources.source import Source
 from closeloop.tables import TABLES
@@ -110,6 +110,8 @@ def _build_piece(con: duckdb.DuckDBPyConnection, piece: Source, rank: int) -> No
     for text in reading.read_files(con, piece):
         con.execute("INSERT INTO assumed VALUES (?)", [text])
     counts = list(staging.build(con, piece))
+    for text in clock_changes.sentences(con, piece):
+        con.execute("INSERT INTO assumed VALUES (?)", [text])
     combining.gather(con, piece, rank)
     rejected = reading.rejected_lines(con)
     accounts.record_files(con, piece)

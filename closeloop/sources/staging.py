@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from closeloop.model import Quarantine, TableCount
+from closeloop.sources import clock_changes
 from closeloop.sources.select_errors import explained
 from closeloop.sources.source import Source
 from closeloop.tables import MEND, SQL_TYPE, TABLES, Column, Kind, Table
@@ -49,6 +50,7 @@ def build(con: duckdb.DuckDBPyConnection, source: Source) -> tuple[TableCount, .
     """
     selects = dict(source.selects)
     con.execute(CARRIED)
+    con.execute(clock_changes.TOLD)
     return tuple(_build_table(con, source, table, selects.get(table.name)) for table in TABLES)
 
 
@@ -57,6 +59,7 @@ def _build_table(con: duckdb.DuckDBPyConnection, source: Source, table: Table, s
     if not select:
         con.execute(f"CREATE OR REPLACE TEMP TABLE staged ({_all_columns(table)}, _file VARCHAR, _row BIGINT)")
     con.execute(f"CREATE OR REPLACE TEMP TABLE typed AS {_typed_sql(source, table, given)}")
+    clock_changes.record(con, source, table, frozenset(given))
     con.execute(_faults_sql(table, given))
     con.execute(
         f"INSERT INTO quarantine SELECT '{table.name}', _file, _row, fault.column_name, fault.value,"

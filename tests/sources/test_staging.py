@@ -25,6 +25,14 @@ ORDERS = "select id as order_id, ordered as ordered_at, _file, _row from shop"
 LINES = "select id as order_id, line as line_no, qty, price as unit_price, _file, _row from shop"
 
 
+def shown_twice_or_never(at: datetime, zone: str) -> str:
+    """What Python says of a time on the wall: its offset depends on the fold, and it comes back or it does not."""
+    early, late = (at.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
+    if early.utcoffset() == late.utcoffset():
+        return "once"
+    return "twice" if early.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) == at else "never"
+
+
 class Built:
     """The checked tables of one small shop."""
 
@@ -38,12 +46,12 @@ class Built:
 
 
 @contextmanager
-def built(content: str | bytes, orders: str = ORDERS, extra: str = "") -> Iterator[Built]:
+def built(content: str | bytes, orders: str = ORDERS, extra: str = "", zone: str = ZONE) -> Iterator[Built]:
     """Build a shop of one file, shop.csv."""
     with TemporaryDirectory() as folder, duckdb.connect() as con:
         where = Path(folder)
         (where / "shop.csv").write_bytes(content.encode() if isinstance(content, str) else content)
-        yml = f"title: Shop\ntimezone: {ZONE}\ncurrency: USD\nfiles: {{shop: shop.csv}}\n{extra}"
+        yml = f"title: Shop\ntimezone: {zone}\ncurrency: USD\nfiles: {{shop: shop.csv}}\n{extra}"
         (where / "source.yml").write_text(yml)
         (where / "orders.sql").write_text(orders)
         (where / "order_lines.sql").write_text(LINES)
@@ -239,3 +247,24 @@ def test_no_customer_reaches_the_checked_tables(demo_files: Path, cache: Path) -
                 f" OR \"{column}\" ILIKE '%@example.com%' OR \"{column}\" ILIKE '%Example St%'"
             ).fetchone()
             assert hits == (0,), (table, column)
+
+
+@pytest.mark.parametrize(
+    "zone", ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo", "UTC"]
+)
+def test_times_that_the_clocks_show_twice_or_never_are_counted(zone: str) -> None:
+    start = datetime(2017, 1, 1)
+    local = [start + timedelta(minutes=10 * i) for i in range(6 * 24 * 365)]
+    kinds = [shown_twice_or_never(at, zone) for at in local]
+    odd = [i for i, kind in enumerate(kinds) if kind != "once"]
+    chosen = sorted({j for i in odd for j in range(i - 9, i + 10)} | set(range(0, len(local), 5000)))
+    rows = [(str(i), f"{local[i]:%Y-%m-%d %H:%M:%S}", "1", "1", "1") for i in chosen]
+    rows += [(f"z{i}", f"{local[i]:%Y-%m-%d %H:%M:%S} +0000", "1", "1", "1") for i in odd]
+    with built(as_csv(rows), zone=zone) as shop:
+        said = prepared.assumed(shop.con)
+    for kind, words in (("twice", "show twice"), ("never", "leave out")):
+        n = kinds.count(kind)
+        told = [text for text in said if words in text]
+        assert len(told) == (n > 0)
+        assert all(f"orders.ordered_at: {n} times without an offset" in text and zone in text for text in told)
+    assert len(odd) == {"UTC": 0, "Australia/Lord_Howe": 6}.get(zone, 12)
