@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from closeloop import cube, facts, project
+from closeloop.engines.duck import DuckEngine
 from closeloop.loop import Loop
 from closeloop.sources import prepared, source
 
@@ -152,6 +153,29 @@ def test_facts_can_be_made_again_on_one_connection(tmp_path: Path) -> None:
     assert all(older[name] != newest[name] for name in TABLES)
     facts.build(con, merchant(tmp_path), AS_OF)
     assert {name: con.execute(rows.format(name)).fetchall() for name in TABLES} == newest
+
+
+def test_facts_do_not_hang_on_numbers_for_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = random_rows(seed=4, n=300)
+    by_number = opened(rows, tmp_path)
+    assert by_number.execute("SELECT typeof(any_value(order_key)) FROM order_facts").fetchone() == ("UBIGINT",)
+    monkeypatch.setattr(DuckEngine, "key_sql", lambda _: "x")
+    by_text = opened(rows, tmp_path)
+    assert by_text.execute("SELECT bool_and(order_key = order_id) FROM order_facts").fetchone() == (True,)
+    for name in TABLES:
+        both = [con.execute(f"FROM {name}").df() for con in (by_number, by_text)]
+        told = [one[sorted(c for c in one if not str(c).endswith("_key"))].astype("str") for one in both]
+        first, second = (one.sort_values(list(one)).reset_index(drop=True) for one in told)
+        pd.testing.assert_frame_equal(first, second)
+
+
+def test_orders_that_share_a_number_are_joined_by_their_text() -> None:
+    con = duckdb.connect()
+    con.execute("ATTACH ':memory:' AS store; CREATE TABLE store.shipments (shipment_id VARCHAR)")
+    con.execute("CREATE TABLE store.orders AS SELECT unnest(['1', '2']) AS order_id")
+    assert "hash" in DuckEngine(con).key_sql()
+    con.execute("INSERT INTO store.orders VALUES ('1')")  # one number for two rows, as if two texts had it
+    assert DuckEngine(con).key_sql() == "x"
 
 
 def test_the_files_do_hold_later_times(both: Cut) -> None:
