@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import duckdb
@@ -33,23 +33,23 @@ class DaysOff:
         return next(near, None)
 
     def split(self, found: Iterable[Pattern]) -> tuple[list[Pattern], list[Pattern]]:
-        """Return what no day off explains, and what one may: that is a pattern only if it lasts."""
+        """Return what no day off explains, and what one may, saying so: that is a pattern only if it lasts."""
         kept, waiting = list[Pattern](), list[Pattern]()
         for pattern in found:
-            (waiting if self.delaying(pattern) else kept).append(pattern)
+            if off := self.delaying(pattern):
+                told = f"{pattern.sentence} {day(off)} was a day off; if this lasts, it will be a pattern."
+                waiting.append(replace(pattern, sentence=told))
+            else:
+                kept.append(pattern)
         return kept, waiting
 
-    def alarms(self, waiting: Sequence[Pattern]) -> tuple[Alarm, ...]:
-        """Say what waits for another week to tell."""
-        return tuple(self._alarm(pattern) for pattern in waiting)
 
-    def _alarm(self, pattern: Pattern) -> Alarm:
-        off = self.delaying(pattern)
-        assert off is not None
-        told = f"{pattern.sentence} {day(off)} was a day off; if this lasts, it will be a pattern."
-        return Alarm(
-            "day off", pattern.metric, pattern.slice, pattern.onset, pattern.expected, pattern.value, pattern.p, told
-        )
+def alarm(waiting: Pattern) -> Alarm:
+    """Say what waits for another week to tell."""
+    return Alarm(
+        "day off", waiting.metric, waiting.slice, waiting.onset, waiting.expected, waiting.value, waiting.p,
+        waiting.sentence,
+    )  # fmt: skip
 
 
 def days_off(con: duckdb.DuckDBPyConnection) -> DaysOff:

@@ -20,6 +20,7 @@ from closeloop import (
     crossed,
     cube,
     cube_file,
+    days_off,
     facts,
     feed_alarms,
     findings,
@@ -36,7 +37,6 @@ from closeloop import (
     triggers,
     weeks,
 )
-from closeloop.days_off import days_off
 from closeloop.explorer import Explorable
 from closeloop.model import Alarm, Cause, Change, Findings, Kpi, Ledger, Metric, Provenance, Quality, Slice, Verdict
 from closeloop.segments import Segment
@@ -111,7 +111,7 @@ class Loop(Explorable):
             "alarms.json",
             tuple[Alarm, ...],
             lambda: (
-                *days_off(self.con).alarms(self.patterns.waiting),
+                *map(days_off.alarm, self.patterns.waiting),
                 *feed_alarms.changes(self.con, self.week),
                 *gaps.gaps(self.con, self.week),
                 *mix.shifts(self.cube),

@@ -95,6 +95,7 @@ def bottom_line(
 ) -> tuple[str, ...]:
     """Say in three to five sentences what a manager must know; every number comes from a record."""
     lines = [_opening(headline, found), *_about_patterns(found, causes)]
+    lines += [p.sentence for p in found.waiting[:1] if len(lines) < 3]
     lines += [v.sentence for v in verdicts if _is_news(v, headline)][:2]
     if found.resolved:
         lines.append(f"No longer standing out: {', '.join(p.slice.spoken for p in found.resolved[:2])}.")
