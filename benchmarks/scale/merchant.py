@@ -16,7 +16,7 @@ from closeloop.model import Metric
 from closeloop.sources.source import Source
 from closeloop.tables import SQL_TYPE, TABLES
 
-SETTINGS = {"threads": 2, "memory_limit": "2GB", "preserve_insertion_order": "false"}
+SETTINGS = {"threads": 2, "memory_limit": "2500MB", "preserve_insertion_order": "false"}
 WORKING_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 VOCABULARY = Path(__file__).parents[2] / "params" / "vocabulary" / "easypost.csv"
 SCANS = "tracking_events"
@@ -38,7 +38,7 @@ GROUP BY 1 ORDER BY 1
 
 @contextmanager
 def connected(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open DuckDB with two threads, 2 GB, and a folder for what does not fit, which goes away afterwards."""
+    """Open DuckDB with two threads, 2.5 GB, and a folder for what does not fit, which goes away afterwards."""
     with (
         TemporaryDirectory(dir=folder) as scratch,
         duckdb.connect(config={**SETTINGS, "temp_directory": scratch}) as con,
