@@ -178,6 +178,8 @@ def alerts_of(
 def _sentence(seen: _Looked, weights: origins.Weights, stage: str, began: Window) -> str:
     step = next((s for s in seen.stages if s.name == stage), None)
     where = f"{_who(weights)} for {seen.focus.slice.spoken}, {_since(began, seen.focus)}"
+    if seen.promise and seen.promise.to_blame:
+        return f"{where}: {seen.promise.shorter}."
     if step is None or step.excess <= 0:
         return f"{where}."
     hours = f"{where}: {stage} takes {step.since:.0f} hours instead of {step.before:.0f}"

@@ -35,7 +35,8 @@ ORIGINS = frozenset(get_args(Origin))
 class Promise:
     """Whether a shorter promise, rather than slower parcels, makes parcels late.
 
-    `days` is the mean promise before; `spared` the share of parcels that it would have spared since, of `n`.
+    `days` is the mean promise before; `spared` the share of parcels that it would have spared since, of `n`;
+    `shorter` says it in words.
     """
 
     to_blame: bool
@@ -43,6 +44,7 @@ class Promise:
     days: float = 0.0
     spared: float = 0.0
     n: int = 0
+    shorter: str = ""
 
 
 class Due(NamedTuple):
@@ -115,7 +117,8 @@ def _judged(due: Due, numbers: list[float]) -> Promise:
     )
     if spared > 0 and risen > 0 and spared >= PROMISE_SHARE * risen:
         told = f"The {due.name} itself became shorter ({lengths}); had it stayed, {would} would be late."
-        return Promise(True, Evidence(told, True), before, spared, int(n))
+        shorter = f"the {due.name} itself became shorter, {now:.1f} days instead of {before:.1f}"
+        return Promise(True, Evidence(told, True), before, spared, int(n), shorter)
     kept = f"The {due.name} ({lengths}) does not explain it: had it stayed, {would} would still be late."
     return Promise(False, Evidence(kept, True))
 

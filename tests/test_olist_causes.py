@@ -141,6 +141,9 @@ def test_late_in_august_2018_is_the_promise_while_parcels_were_faster_than_ever(
     cause = causes.review(loop.con, loop.cube, asked)
     assert cause.origin == "workflow"
     assert says(cause, "The promise itself became shorter")
+    assert cause.sentence.startswith("The candidate is the workflow for parcels into SP, since about 28 Jul 2018")
+    assert "the promise itself became shorter" in cause.sentence
+    assert "takes" not in cause.sentence, "no step is named where nothing took longer"
     before, since = hours(cause, TRANSIT)
     assert since <= before
     assert cause.remedy is not None
