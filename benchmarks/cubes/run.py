@@ -1,6 +1,6 @@
 """Which slices of a plain cube changed: `localise_rates` beside wise-pizza and sliceline, on the same cubes.
 
-    PYTHONPATH=. python benchmarks/cubes/run.py --cubes 60 --seed 41000
+    PYTHONPATH=. python benchmarks/cubes/run.py --cubes 60 --peer-cubes 12 --seed 41000
     PYTHONPATH=. python benchmarks/cubes/run.py --only scale
 
 The peers are installed from PyPI into an environment of their own (`.closeloop/peers`, made at the first run), and
@@ -81,7 +81,7 @@ def effort(label: str, found: list[Row], best: list[Row]) -> Iterator[Figure]:
 
 def compared(seeds: range, few: int, pythons: dict[str, Path]) -> Iterator[Figure]:
     """Compare all methods on sets C and D, the peers on the first `few` cubes, after cubes of 30,000 cells."""
-    large = {method: rows(python, method, "30k", "planted", seeds[:3]) for method, python in pythons.items()}
+    large = {method: rows(python, method, "30k", "planted", seeds[:1]) for method, python in pythons.items()}
     for method, found in large.items():
         if found:
             yield from effort(f"{method}, {found[0]['cells']:,} quiet cells", found, large[OURS])
