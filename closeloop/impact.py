@@ -185,7 +185,9 @@ def _baseline_note(change: Change) -> list[str]:
     if not pattern_start(change):
         return []
     since = day(held_against(change))
-    return [f"Held against the weeks since the pattern began ({since}): had it gone by itself, that would count too."]
+    return [
+        f"Held against the weeks since the pattern began ({since}): had it ended by itself, that would look the same."
+    ]
 
 
 def _estimate(interval: Interval) -> Estimate | None:
@@ -226,7 +228,7 @@ def _sentence(
     said = {
         "improved": f"it worked. {shown}: {saved}.",
         "worsened": f"it made things worse. {shown}, {relative(effect)}.",
-        "no clear change": f"no clear effect. {shown}; an effect of {relative(effect)} fits the data.",
+        "no clear change": f"no clear effect. {shown}, most likely {relative(effect)} against what would have been.",
         "too early": f"too early to tell after {plural(result.blocks_after, 'week')};"
         f" review on {day(change.review_date)}.",
         "not comparable": f"cannot be judged. {' '.join(result.reasons[:1])}",

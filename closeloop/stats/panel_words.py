@@ -41,13 +41,13 @@ def about_size(result: BeforeAfter) -> Iterator[str]:
     if max(abs(effect.low), abs(effect.high)) < worth:
         yield f"Any effect is smaller than the {percent(worth)} that would matter."
     elif result.decision == "no clear change":
-        yield f"Not shown, and not excluded: anything from {signed(effect.low)} to {signed(effect.high)}."
+        yield f"Neither shown nor ruled out: anything from {signed(effect.low)} to {signed(effect.high)}."
     if abs(result.mix) >= 0.02:
         yield f"The mix alone moved the plain figure by {signed(result.mix)}; that is taken out."
     if abs(np.log1p(max(result.naive, -0.99)) - result.log_ratio.value) > 0.05:
         yield (
-            f"A plain before/after comparison would have said {signed(result.naive)}; what moved all units, trends, "
-            "mix and the return from a bad spell are taken out."
+            f"A plain before/after comparison would have said {signed(result.naive)}; here, what moved everybody, "
+            "trends, mix and the return from a bad spell are taken out."
         )
 
 
@@ -66,7 +66,10 @@ def about_lasting(result: BeforeAfter) -> Iterator[str]:
 def about_timing(result: BeforeAfter) -> Iterator[str]:
     """Looks before the review date, and short histories."""
     if result.level < 0.049:
-        yield f"Looks before the review date are paid for: p must come below {result.level:.2g} at this one."
+        yield (
+            f"Who looks before the review date must see more: p below {result.level:.2g} at this look, so that all "
+            "looks together cry wolf in 5 % at most."
+        )
     if result.decision == "too early" and result.review_date is not None:
         yield f"The answer is due on {result.review_date.day} {result.review_date:%b %Y}."
     if result.blocks_before < FEW_BLOCKS:
@@ -83,18 +86,16 @@ def about_comparison(result: BeforeAfter) -> Iterator[str]:
     if checks.pretrend_p < 0.10:
         yield (
             f"It was already moving by {signed(checks.pretrend, 1)} a {result.unit} before the change "
-            f"({chance(checks.pretrend_p)})."
+            f"({chance(checks.pretrend_p)}), and may have gone on; the interval allows for that."
         )
     if checks.placebo_p and min(checks.placebo_p) < CLEAR / len(checks.placebo_p):
         yield "The same test finds a change at an earlier date, when nothing was changed."
-    moved = sum(abs(z) > 1.96 for z in checks.control_z)
     if checks.widening > 1.02:
-        yield (
-            f"Comparison units moved too ({moved} of {len(checks.control_z)} clearly): "
-            f"the interval is {checks.widening:.2f} times as wide."
-        )
+        moved, many = sum(abs(z) > 1.96 for z in checks.control_z), len(checks.control_z)
+        what = f"{moved} of {many} comparisons clearly moved too" if moved else "The comparisons moved somewhat too"
+        yield f"{what}, with no change of their own: the interval is {checks.widening:.2f} times as wide for it."
     low, high = np.expm1(checks.without_one)
     if np.log1p(high) - np.log1p(low) > 0.10:
-        yield f"It depends on the comparison: {signed(low)} to {signed(high)} as each unit is left out."
+        yield f"It depends on the comparison: {signed(low)} to {signed(high)} as one or another is left out."
     if result.volume_jumps:
         yield f"Volume moved in {', '.join(result.volume_jumps)}: not a clean comparison."
