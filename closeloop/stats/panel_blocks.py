@@ -98,12 +98,17 @@ def read_blocks(daily: pd.DataFrame, columns: Columns, shipped: pd.Timestamp, un
     used = (row >= 0) & daily[numbers].notna().all(axis=1).to_numpy()
     if not used.any():
         raise ValueError(f"no row of the frame has a known unit and values in {numbers}")
-    daily, rows = daily[used], row[used]
+    daily, rows = rows_of(daily, used), row[used]
     dates = as_dates(daily[columns.on])
     calendar = lay_calendar(daily, columns, dates, shipped, rows)
     inside = calendar.block >= 0
     kept = calendar._replace(block=calendar.block[inside], day=None if calendar.day is None else calendar.day[inside])
-    return sum_blocks(daily[inside], columns, kept, rows[inside], shipped, units)
+    return sum_blocks(rows_of(daily, inside), columns, kept, rows[inside], shipped, units)
+
+
+def rows_of(daily: pd.DataFrame, chosen: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Some rows of a frame; the frame itself where that is all of them, as taking them costs more than the sums."""
+    return daily if chosen.all() else daily[chosen]
 
 
 def check_columns(daily: pd.DataFrame, columns: Columns) -> None:
