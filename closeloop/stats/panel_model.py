@@ -72,6 +72,8 @@ class TreatedPrior:
 
 NONE = Prior((0.0,), (1.0,))
 ALONE = TreatedPrior()
+LONG = 24  # blocks before, from which trends too small to matter in twelve are told by the data, and add up
+FOLLOWED = TreatedPrior(slope=Prior((0.0, 0.008), (0.5, 0.5)))
 PLAIN = TreatedPrior(Prior((1.0,), (1.0,)), NONE, NONE, NONE)
 
 
@@ -264,6 +266,7 @@ class Fit(NamedTuple):
     common: Common
     points: Points
     kinds: Array  # weight of each kind of noise
+    prior: TreatedPrior
 
     def mixture(self, least: float = NEGLIGIBLE) -> Mixture:
         """The shift as one mixture of normals; points with less weight than the least are left out."""
@@ -278,8 +281,9 @@ def mix(points: Points, least: float = NEGLIGIBLE) -> Mixture:
     return Mixture(points.mean.ravel()[keep], np.sqrt(points.variance.ravel()[keep]), weight)
 
 
-def fit(panel: Panel, prior: TreatedPrior = ALONE) -> Fit:
+def fit(panel: Panel, prior: TreatedPrior | None = None) -> Fit:
     """Integrate the noise out: the whole grid at once."""
+    prior = prior or (FOLLOWED if (~panel.after).sum() >= LONG else ALONE)
     noise = noise_kinds(panel.logs.shape[1], panel.joined)
     shared = listen(panel, noise)
     common = block_effects(shared)
@@ -288,4 +292,4 @@ def fit(panel: Panel, prior: TreatedPrior = ALONE) -> Fit:
     logweight = points.logweight + kind[:, None, None, None]
     points = points._replace(logweight=logweight)
     kinds = np.exp(logweight - logweight.max()).sum(axis=(1, 2, 3))
-    return Fit(panel, shared, common, points, kinds / kinds.sum())
+    return Fit(panel, shared, common, points, kinds / kinds.sum(), prior)

@@ -17,7 +17,6 @@ from closeloop.stats.panel_blocks import Blocks, Columns, read_blocks, with_patt
 from closeloop.stats.panel_levels import panel_of, telling
 from closeloop.stats.panel_mixture import Mixture
 from closeloop.stats.panel_model import (
-    ALONE,
     MISSING,
     NONE,
     Array,
@@ -160,7 +159,7 @@ def extended(panel: Panel, more: int, *, missing: bool, effect: float = 0.0) -> 
     )  # fmt: skip
 
 
-def foresee(learned: Fit, panel: Panel, least: float, prior: TreatedPrior = ALONE) -> Mixture:
+def foresee(learned: Fit, panel: Panel, least: float) -> Mixture:
     """The answers that a panel to come will give around the truth, weighted by what the past says about the noise.
 
     The points disagree about the level to be expected, and still will: their means keep that spread.
@@ -168,7 +167,7 @@ def foresee(learned: Fit, panel: Panel, least: float, prior: TreatedPrior = ALON
     kept = learned.kinds >= min(least, float(learned.kinds.max()))
     noise = noise_kinds(panel.logs.shape[1])[kept]
     common = block_effects(listen(panel, noise))
-    points = judge(treated_unit(panel), common, noise, prior)
+    points = judge(treated_unit(panel), common, noise, learned.prior)
     weight = np.exp(learned.points.logweight[kept] - learned.points.logweight.max())
     weight = weight / weight.sum()
     centred = points.mean - (weight * points.mean).sum()
@@ -180,9 +179,7 @@ def plan(panel: Panel, period: str, effect: float, power: float) -> ReviewPlan:
     learned = fit(extended(panel, 1, missing=True), OUTLOOK)
     coming = (extended(panel, m, missing=False, effect=effect) for m in range(1, LONGEST + 1))
     aim = Aim(effect, power, panel.room)
-    waits = tuple(
-        wait(m, foresee(learned, to_come, NOTABLE, OUTLOOK), aim) for m, to_come in enumerate(coming, start=1)
-    )
+    waits = tuple(wait(m, foresee(learned, to_come, NOTABLE), aim) for m, to_come in enumerate(coming, start=1))
     reached = [w.blocks for w in waits if w.power >= power]
     return ReviewPlan(waits, reached[0] if reached else None, effect, power, period)
 
