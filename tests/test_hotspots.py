@@ -19,15 +19,19 @@ HOT = Slice.of([("carrier", "UPS"), ("warehouse", "NV")])
 
 @pytest.fixture(scope="module")
 def merchant(open_source: Callable[..., Loop], tmp_path_factory: pytest.TempPathFactory) -> Loop:
-    """A merchant whose UPS parcels from NV always waited a day longer for their first scan."""
+    """UPS parcels from NV always waited a day longer for their first scan, and eBay's were often damaged."""
     base = simulate.demo_scenario(34, 1500, 21)
     slow = (Effect("delay", where(carrier="UPS", warehouse="NV"), base.start, None, 16.0, "label_to_scan"),)
-    problem = Problem(
-        id="H", role="problem", title="always slow", metric="", where=slow[0].where, start=base.start, end=None,
-        size=16.0, unit="", origin="carrier", story="", effects=slow,
+    worn = (Effect("exception_add", where(channel="ebay"), base.start, None, 0.3, "damaged"),)
+    problems = tuple(
+        Problem(
+            id=f"H{i}", role="problem", title="always so", metric="", where=effects[0].where, start=base.start,
+            end=None, size=effects[0].size, unit="", origin="carrier", story="", effects=effects,
+        )
+        for i, effects in enumerate((slow, worn))
     )  # fmt: skip
     folder = tmp_path_factory.mktemp("hot")
-    scenario = replace(base, problems=(problem,))
+    scenario = replace(base, problems=problems)
     simulate.write_exports(simulate.simulate(scenario), folder)
     return open_source("", folder)
 
@@ -38,6 +42,12 @@ def test_a_slice_that_was_always_worse_is_named_with_its_excess(merchant: Loop) 
     assert found[0].what in ("label_to_first_scan", "idle_labels", "order_to_handover")
     assert found[0].now > 1.5 * found[0].before
     assert HOT not in {pattern.slice for pattern in merchant.patterns.patterns}  # it is no news
+
+
+def test_what_most_cells_have_none_of_is_compared_too(merchant: Loop) -> None:
+    """In most weeks a carrier's parcels of one channel from one site have no exception at all."""
+    found = [one for one in hotspots.hotspots(merchant.con, merchant.cube) if one.what == "exception_rate"]
+    assert Slice.of([("channel", "ebay")]) in {one.scope for one in found}
 
 
 def test_the_excess_is_the_one_of_a_stratified_table() -> None:

@@ -5,8 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from closeloop import impact, ledger
+from closeloop import impact, ledger, observed
 from closeloop.loop import Loop
+from closeloop.metrics import by_id
 from closeloop.model import Change, Estimate, Slice, Verdict
 
 
@@ -97,3 +98,13 @@ def test_what_was_closed_long_ago_is_recalled_and_not_measured_anew(demo: Loop) 
     [saving] = ledger.build(demo.con, demo.cube, [old.change], [old]).savings
     assert saving.changes == ("C1",)
     assert saving.so_far.low > 0
+
+
+def test_days_without_a_case_count_as_such(demo: Loop) -> None:
+    """An exception that never came has no date, and the sum of a day without one is none, not unknown."""
+    change = log_entry(
+        demo, "C1", metric="exception_rate", scope=Slice.parse("carrier = UPS & zone = 3"), comparison=""
+    )
+    daily = observed.daily_sums(demo.con, by_id("exception_rate"), change, date(2026, 11, 2))
+    assert not daily[["x", "squares", "n"]].isna().to_numpy().any()
+    assert (daily["x"] == 0).any()

@@ -102,6 +102,22 @@ def test_what_is_spared_a_week_now_is_what_no_longer_comes(con: duckdb.DuckDBPyC
     assert found.so_far.value == pytest.approx(8 * 7 * 120, rel=0.01)
 
 
+def test_a_day_without_a_case_is_a_day_with_none(con: duckdb.DuckDBPyConnection, cube: Cube) -> None:
+    """Every other day no parcel has an exception: one that never came has no date, and a sum of nothing is none."""
+    con.execute(
+        """
+        CREATE TABLE parcel_facts AS
+        SELECT day AS label_at, CASE WHEN day.dayofyear() % 2 = 0 THEN day END AS exception_at, 'UPS' AS carrier
+        FROM generate_series(TIMESTAMP '2026-06-01', TIMESTAMP '2026-11-22', INTERVAL 1 DAY) g(day), range(20)
+        """
+    )
+    entry = change("C1", "carrier = UPS", metric="exception_rate")
+    told = verdict(entry, -0.5, avoided=Estimate(70.0, 69.0, 71.0))
+    found = ledger.build(con, cube, [entry], [told]).savings[0]
+    assert found.weekly.value == pytest.approx(70, rel=0.1)
+    assert found.weekly.low < found.weekly.value < found.weekly.high
+
+
 def test_overlapping_scopes_are_counted_as_one_product(con: duckdb.DuckDBPyConnection, cube: Cube) -> None:
     """In the crossing two effects of a fifth leave 0.64: 80 seen stand for 125; elsewhere 80 stand for 100."""
     first = change("C1", "channel = web", SHIPPED - timedelta(weeks=6))
