@@ -31,6 +31,9 @@ from closeloop.words import avoided, day, plural, relative, share
 
 CLAIMS = ("improved", "worsened")
 
+FEWEST_NORMAL = 4
+"""Weeks before a pattern that can tell what is normal."""
+
 REMEMBERED = 26
 """Weeks after which a closed change is no longer measured anew: its verdict and estimate stand in the log."""
 
@@ -203,8 +206,11 @@ def _faded(result: BeforeAfter) -> Faded | None:
 
 
 def _history(con: duckdb.DuckDBPyConnection, cube: Cube, metric: Metric, change: Change) -> tuple[Point, ...]:
+    """Return the weeks since the baseline began; what is normal is read off those before the pattern."""
     series = crossed.series_of(con, cube, metric, change.scope)
-    points = patterns.history(series, 0, mark=change.shipped_on)
+    began = change.since or change.shipped_on
+    known = sum(week < began for week in series.weeks)
+    points = patterns.history(series, 0, mark=began if known >= FEWEST_NORMAL else change.shipped_on)
     return tuple(point for point in points if point.week >= baseline_start(change))
 
 

@@ -265,7 +265,8 @@ def sentences(ledger: Ledger, unknown: Sequence[str] = ()) -> tuple[str, ...]:
         f"{plural(ledger.gaps_closed, 'gap')} closed in {plural(ledger.weeks, 'week')}; 50 a year would be"
         f" {number(ledger.pace, 1)} by now."
     )
-    said.append(f"The loop has been closed for {plural(ledger.weeks_in_a_row, 'week')} in a row.")
+    if ledger.weeks_in_a_row:
+        said.append(f"The loop has been closed for {plural(ledger.weeks_in_a_row, 'week')} in a row.")
     if ledger.due:
         said.append(f"Due for a decision: {', '.join(ledger.due)}.")
     return tuple(said)

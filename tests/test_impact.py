@@ -100,6 +100,16 @@ def test_what_was_closed_long_ago_is_recalled_and_not_measured_anew(demo: Loop) 
     assert saving.so_far.low > 0
 
 
+def test_the_band_is_that_of_the_weeks_before_the_pattern(demo: Loop, verdicts: dict[str, Verdict]) -> None:
+    """Bad weeks must not widen what is called normal: they lie outside, and what came back lies inside again."""
+    flag, began = verdicts["C1"], log_entry(demo, "C1").since
+    assert began is not None
+    bad = [p for p in flag.history if began <= p.week < flag.change.shipped_on]
+    good = [p for p in flag.history if p.week >= flag.change.shipped_on + timedelta(weeks=3) and p.final]
+    assert all(point.value > point.high for point in bad)
+    assert sum(point.value <= point.high for point in good) >= len(good) - 1
+
+
 def test_days_without_a_case_count_as_such(demo: Loop) -> None:
     """An exception that never came has no date, and the sum of a day without one is none, not unknown."""
     change = log_entry(
