@@ -5,8 +5,9 @@
     PYTHONPATH=. python benchmarks/all.py --quick --to FOLDER  # small sizes, to see that they run
     PYTHONPATH=. python benchmarks/all.py --fill             # write the figures into the READMEs again
 
-The figures go into `results.json` and, readable, into `RESULTS.md`; then the marked figures and tables of README.md,
-docs/ and benchmarks/ are written anew (`marks.py`).
+A run of patterns or of the loop that was stopped goes on where it was, from the records in `.closeloop`: remove them
+to begin anew. The figures go into `results.json` and, readable, into `RESULTS.md`; then the marked figures and tables
+of README.md, docs/ and benchmarks/ are written anew (`marks.py`).
 """
 
 from __future__ import annotations
@@ -42,14 +43,16 @@ SUITE: dict[str, Bench] = {
     "impact": Bench("impact/run.py", "--studies 400 --seed 400000", "--studies 2 --seed 1 --only iid hours"),
     "localise": Bench("localise/run.py", "S L C D incident --cubes 40 --seed 20000", "incident --cubes 2"),
     "cubes": Bench("cubes/run.py", "--cubes 40 --seed 41000", "--cubes 2 --seed 1 --alone --sizes 30k"),
-    "patterns": Bench("patterns/run.py", "--seeds 20000 20200", "--seeds 3007 3008 --orders 300"),
+    "patterns": Bench(
+        "patterns/run.py", "--seeds 62000 62200 --to .closeloop/patterns.jsonl", "--seeds 3007 3008 --orders 300"
+    ),
     "report": Bench("report/run.py", "--orders 300 --rounds 2", "--weeks 14 --orders 40 --rounds 1"),
     "page": Bench("page/run.py", "--weeks 40 --orders 5000", "--weeks 14 --orders 40"),
     "lab": Bench("lab/run.py", "--weeks 40 --orders 5000", "--weeks 14 --orders 40"),
-    "endurance": Bench("endurance/run.py", "--orders 150 --every 13 --whole", "--orders 40 --weeks 4 --every 3"),
+    "endurance": Bench("endurance/run.py", "--orders 60 --every 52 --whole", "--orders 40 --weeks 4 --every 3"),
     "loop": Bench(
         "loop/run.py",
-        "--merchants 100 --seed 30000 --to .closeloop/loop.jsonl",
+        "--merchants 24 --seed 31000 --to .closeloop/loop.jsonl",
         "--merchants 1 --seed 51 --orders 150 --weeks 6 --to {folder}/loop.jsonl --picture {folder}/loop.svg",
     ),
     "scale": Bench("scale/run.py", "--millions 1", "{folder}/scale --millions 0.002 --held 2000"),

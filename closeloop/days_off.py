@@ -14,8 +14,8 @@ from closeloop.words import day
 EVERYWHERE = frozenset({"weekday"})
 """What a slice may name and still be everywhere: the days of the week that a day off fell on."""
 
-DELAYED, FELT = timedelta(days=7), timedelta(days=13)
-"""How long after a day off what waited for it falls due, and how long a week's report may still hold of it."""
+DELAYED, FELT = timedelta(days=7), timedelta(days=6)
+"""How long after a day off what waited for it falls due, and how long the weeks that begin after it hold of it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class DaysOff:
         if not set(pattern.slice.dims) <= EVERYWHERE:
             return None
         began, now = pattern.onset, pattern.week
-        near = (off for off in self.days if began - DELAYED <= off < began + timedelta(days=7) and now <= off + FELT)
+        near = (off for off in self.days if began - DELAYED <= off < began + timedelta(days=7) and now < off + FELT)
         return next(near, None)
 
     def split(self, found: Iterable[Pattern]) -> tuple[list[Pattern], list[Pattern]]:

@@ -59,10 +59,10 @@ def find(con: duckdb.DuckDBPyConnection, cube: Cube, changes: Sequence[Change] =
     more = ((cube.week - FIRST_MONDAY).days // 7 - REPLAY_WEEKS + 1) % REPLAY_FROM
     for back in range(REPLAY_WEEKS - 1 + more, -1, -1):
         week = cube.week - timedelta(weeks=back)
-        risen, tests = _rises(con, cube, week, strains, leaves)
-        new, waiting = off.split(risen)
+        new, tests = _rises(con, cube, week, strains, leaves)
         each = [*new, *_still_up(cube, week, each, new)]
-        patterns = identified(one_problem_once(each), before)
+        kept, waiting = off.split(each)
+        patterns = identified(one_problem_once(kept), before)
         names = {pattern.id for pattern in patterns}
         resolved = tuple(replace(p, status="resolved") for p in before if p.id not in names)
         before = patterns

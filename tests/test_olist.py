@@ -69,7 +69,7 @@ def test_what_lasts_is_not_called_resolved(olist: Loop, sampled: pd.DataFrame) -
     """From carnival to Easter 2018 parcels took longer: four weeks later that is still said."""
     (slow,) = (p for p in olist.patterns.patterns if p.metric == "slow_transit")
     assert slow.onset == date(2018, 2, 12)
-    assert slow.first_seen == date(2018, 2, 12)
+    assert slow.first_seen == date(2018, 2, 19), "the week before, carnival alone may have made it"
     assert slow.status == "continuing"
     handed, delivered = (pd.to_datetime(sampled[f"order_delivered_{whom}_date"]) for whom in ("carrier", "customer"))
     days = (delivered - handed).dt.days

@@ -80,7 +80,10 @@ def test_after_black_friday_2017_parcels_got_stuck_under_way_and_most_into_rio(w
 
 def test_carnival_2018_made_sellers_late_and_not_their_deadlines(week: Callable[[str], Loop]) -> None:
     """12 and 13 February were days off: 21 % of the week's deadlines were missed, and 9 % the week before."""
-    pattern, cause = found(week("2018-W07"), "late_handover")
+    loop = week("2018-W07")
+    pattern = next(p for p in loop.patterns.waiting if p.metric == "late_handover")
+    assert "12 Feb 2018 was a day off" in pattern.sentence
+    cause = causes.review(loop.con, loop.cube, pattern)
     assert pattern.onset == date(2018, 2, 12)
     assert cause.stage == HANDLING
     before, since = hours(cause, HANDLING)

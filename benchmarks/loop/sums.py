@@ -74,7 +74,7 @@ def _ledger(lived: Sequence[tuple[Record, Record]], of: str) -> list[Figure]:
     held = sum(entry["low"] <= entry["truth"] <= entry["high"] for entry in every)
     return [
         _over("ledger over truth, cases", cases, of),
-        _over("ledger over truth, dollars", money, of),
+        *([_over("ledger over truth, dollars", money, of)] if money else []),
         share("ledger intervals that hold the truth", held, len(every), of),
     ]
 

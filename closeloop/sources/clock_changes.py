@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -79,12 +79,13 @@ def _local_sql(source: Source, text: str) -> str:
 
 def _spans(con: duckdb.DuckDBPyConnection, source: Source, column: str) -> Iterator[tuple[bool, datetime, datetime]]:
     """Yield the hours on the wall that are shown twice (True) or left out (False) in the years of a column."""
-    found = con.execute(f"SELECT min({column})::DATE, max({column})::DATE FROM typed").fetchall()
+    ends = (f"least(greatest({end}({column})::DATE, '1970-01-01'), '2100-01-01')" for end in ("min", "max"))
+    found = con.execute(f"SELECT {', '.join(ends)} FROM typed").fetchall()
     first, last = found[0] if found else (None, None)
     if first is None or last is None:
         return
-    zone, day = ZoneInfo(source.timezone), max(first, date(1970, 1, 1)) - timedelta(days=2)
-    while day <= min(last, date(2100, 1, 1)) + timedelta(days=2):
+    zone, day = ZoneInfo(source.timezone), first - timedelta(days=2)
+    while day <= last + timedelta(days=2):
         at = datetime(day.year, day.month, day.day, tzinfo=UTC)
         before, after = _offset(zone, at), _offset(zone, at + timedelta(days=1))
         if before != after:
