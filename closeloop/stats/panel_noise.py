@@ -22,8 +22,8 @@ class Prior:
 
 
 PHI = Prior((0.3, 0.6, 0.95), (1 / 3, 1 / 3, 1 / 3))  # memory of the slow noise, per block
-SLOW_SD = Prior((0.03, 0.08, 0.20), (0.5, 0.25, 0.25))
-QUICK_SD = Prior((0.0, 0.03, 0.07, 0.14), (0.325, 0.25, 0.25, 0.175))
+SLOW_SD = Prior((0.03, 0.08, 0.20, 0.50), (0.55, 0.25, 0.15, 0.05))  # the last: lateness that triples by itself
+QUICK_SD = Prior((0.0, 0.06, 0.14), (0.4, 0.4, 0.2))
 
 
 @lru_cache(maxsize=64)
