@@ -57,8 +57,10 @@ def main() -> None:
     }.items():
         rows = placebos(daily, measure)
         worst = rows[rows["worst"]]
+        answered, clear = int(rows["p"].notna().sum()), int((rows["p"] < 0.05).sum())
         print(
-            f"{name}: {len(rows)} placebos, rejected {np.mean(rows['p'] < 0.05):.3f}, "
+            f"{name}: {len(rows)} placebos, rejected {clear} ({clear / len(rows):.3f}; "
+            f"{clear / answered:.3f} of the {answered} that had enough to be answered), "
             f"improved claimed for the worst state {np.mean(worst['decision'] == 'improved'):.3f} of {len(worst)}"
         )
 

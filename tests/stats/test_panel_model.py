@@ -99,3 +99,17 @@ def test_noisier_data_make_a_wider_interval_and_no_controls_an_even_wider_one():
     alone = Panel(p.logs[:1], p.variance[:1], p.after)
     assert width(p) < width(p._replace(variance=p.variance * 20))
     assert width(p) < width(alone)
+
+
+def test_units_that_move_by_half_on_their_own_are_not_called_changed():
+    """Late rates of states triple for a month and come back: own noise of sd .5, AR(.8) from week to week."""
+    units, blocks, found = 9, 16, []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        own = rng.normal(0, 0.5, (units, blocks))
+        for w in range(1, blocks):
+            own[:, w] = 0.8 * own[:, w - 1] + 0.6 * own[:, w]
+        logs = own + rng.normal(0, 0.25, (units, 1)) + rng.normal(0, 0.1, (units, blocks))
+        moved = Panel(logs, np.full_like(logs, 0.01), np.arange(blocks) >= 12)
+        found.append(fit(moved).mixture().p_value() < 0.05)
+    assert np.mean(found) <= 0.10
