@@ -96,7 +96,8 @@ def add(
     cells.setdefault("written_on", date.today().isoformat())
     _ask_for(field for field in ASKED if not cells.get(field))
     if not cells.get("review_date"):
-        new = changes.draft({**cells, "id": name or changes.next_id(path), "review_date": FAR})
+        told = {**cells, "id": name or changes.next_id(path), "review_date": FAR}
+        new = changes.draft(told, beside=changes.read(path))
         cells["review_date"] = _proposed(new, hoped_effect, source, data)
     added = changes.add(path, cells, force=force)
     click.echo(f"{added.id} is in {path.name}:")

@@ -16,11 +16,10 @@ from closeloop.model import Change, Metric, Slice
 from closeloop.observed import (
     TREATED,
     baseline_start,
+    counted_until,
     daily_sums,
-    final_until,
     metric_of,
     pattern_start,
-    settled,
     too_young,
 )
 from closeloop.percent import chance
@@ -62,7 +61,7 @@ def test(daily: pd.DataFrame, metric: Metric, change: Change, treated: str, cont
     review, since = (change.review_date, pattern_start(change)) if treated == TREATED else (None, None)
     return before_after(
         daily, on="date", unit="segment", treated=treated, controls=list(controls), exposure="n",
-        shipped=settled(change).isoformat(), review=review, since=since, count="x" if counted else None,
+        shipped=change.settled.isoformat(), review=review, since=since, count="x" if counted else None,
         value=None if counted else "x", squares=None if counted else "squares", strata="stratum" if several else None,
     )  # fmt: skip
 
@@ -110,7 +109,7 @@ def placebo(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, pull: Pu
     try:
         metric = metric_of(con, other)
         crossed.check(con, metric.id, metric.view, change.scope)
-        daily = daily_sums(con, metric, other, final_until(cube, metric))
+        daily = daily_sums(con, metric, other, counted_until(cube, metric, other))
         controls = sorted(set(daily["segment"]) - {TREATED})
         found = test(daily, metric, other, TREATED, controls)
     except (ValueError, duckdb.Error):

@@ -8,9 +8,11 @@ from datetime import date, timedelta
 import duckdb
 
 from closeloop import cube, metrics
+from closeloop.days_off import days_off
 from closeloop.leaves import Leaves
 from closeloop.model import Metric, Pattern
 from closeloop.patterns import scan_week
+from closeloop.problems import one_problem_once
 from closeloop.strains import strain_of
 
 QUICK_DAYS = 0.5
@@ -27,6 +29,8 @@ NEW_DAYS = 14
 def alarms(con: duckdb.DuckDBPyConnection, day: date) -> tuple[Pattern, ...]:
     """Return what stands out in the seven days that end the evening before `day`, the surest first.
 
+    What a day off alone may have made is among it and says so.
+
     The facts must be built on `con` as of six in the morning of `day`. Days are moved so that each period of seven
     days ends like the newest one; so every period holds each weekday once, and the tests are those of the weekly
     scan, at a lower false discovery rate, since they are made every day. `week` of a pattern is the first of its
@@ -39,7 +43,9 @@ def alarms(con: duckdb.DuckDBPyConnection, day: date) -> tuple[Pattern, ...]:
     strains = {series.metric.id: strain_of(series.until(week)) for series in moved.series}
     leaves: dict[str, Leaves] = {}
     found, _ = scan_week(con, moved, week, strains, leaves, Q_DAILY)
-    return tuple(p for pattern in found if (p := _moved_back(pattern, ahead)).onset >= day - timedelta(days=NEW_DAYS))
+    kept, waiting = days_off(con).split(_moved_back(pattern, ahead) for pattern in found)
+    new = (p for p in (*kept, *waiting) if p.onset >= day - timedelta(days=NEW_DAYS))
+    return tuple(sorted(one_problem_once(list(new)), key=lambda pattern: pattern.p))
 
 
 def _is_quick(metric: Metric) -> bool:

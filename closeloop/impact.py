@@ -18,12 +18,11 @@ from closeloop.model import Change, Decision, Estimate, Faded, Metric, Point, Ve
 from closeloop.observed import (
     TREATED,
     baseline_start,
+    counted_until,
     daily_sums,
-    final_until,
     held_against,
     metric_of,
     pattern_start,
-    settled,
     shifting,
 )
 from closeloop.stats.panel import ALPHA, BeforeAfter, Interval
@@ -74,10 +73,10 @@ def judge(con: duckdb.DuckDBPyConnection, cube: Cube, change: Change, others: Se
         crossed.check(con, metric.id, metric.view, change.scope)
     except ValueError as error:
         return _unjudged(change, f"Its metric or scope cannot be found: {error}.", early=False)
-    end = final_until(cube, metric)
+    end = counted_until(cube, metric, change)
     daily = daily_sums(con, metric, change, end)
     if doubt := _doubt(cube, change, daily):
-        return _unjudged(change, doubt, early=end <= settled(change), unit=metric.unit)
+        return _unjudged(change, doubt, early=end <= change.settled, unit=metric.unit)
     if mixed := shifting(con, metric, change, end):
         daily = daily_sums(con, metric, change, end, mixed)
     result, doubts = _tested(daily, metric, change, others)
@@ -140,7 +139,7 @@ def _doubt(cube: Cube, change: Change, daily: pd.DataFrame) -> str:
         return f"This data cannot give {change.metric}: {lack}."
     if TREATED not in set(daily["segment"]):
         return f"There are too few rows of {change.scope} to judge it by."
-    if change.review_date <= settled(change):
+    if change.review_date <= change.settled:
         return f"The review ({day(change.review_date)}) comes before the change has settled in."
     return ""
 

@@ -26,7 +26,7 @@ import pandas as pd
 from closeloop.changes.marks import overlapping
 from closeloop.cube import Cube
 from closeloop.model import Change, Estimate, Ledger, Metric, Point, Saving, Verdict
-from closeloop.observed import final_until, metric_of, settled, too_young
+from closeloop.observed import final_until, metric_of, too_young
 from closeloop.words import avoided, label, number, plural
 
 Array = npt.NDArray[np.float64]
@@ -138,7 +138,7 @@ def _saving(con: duckdb.DuckDBPyConnection, cube: Cube, verdicts: tuple[Verdict,
 
 def _weekly(seen: pd.DataFrame, flag: str, change: Change, until: date) -> float:
     """Cases seen a week in the scope of a change since it settled."""
-    start = settled(change)
+    start = change.settled
     since = seen[seen[flag] & (seen["day"] >= pd.Timestamp(start))]
     return float(since["x"].sum()) * 7 / max(1, (until - start).days)
 
@@ -148,7 +148,7 @@ def _effect(rng: np.random.Generator, verdict: Verdict, until: date, weekly: flo
     first = _ratios(rng, verdict, weekly)
     later = _logs(rng, faded.effect) if faded else first
     leaves = change.decided_on if change.decided_on and change.verdict in ENDS else until
-    return Effect(change, first, later, settled(change), faded.since if faded else date.max, min(leaves, until))
+    return Effect(change, first, later, change.settled, faded.since if faded else date.max, min(leaves, until))
 
 
 def _ratios(rng: np.random.Generator, verdict: Verdict, weekly: float) -> Array:
@@ -183,7 +183,7 @@ def _seen(con: duckdb.DuckDBPyConnection, metric: Metric, made: Sequence[Change]
     n is what the metric is a share of, as a rule the rows.
     Half a case is spread over all rows, so that a change which left none is still one that spared some.
     """
-    values: dict[str, Any] = {"start": min(settled(change) for change in made), "until": until}
+    values: dict[str, Any] = {"start": min(change.settled for change in made), "until": until}
     flags: list[str] = []
     for i, change in enumerate(made):
         parts = [f"{dim} = $v{i}_{j}" for j, (dim, _) in enumerate(change.scope.where)]

@@ -63,8 +63,8 @@ def _slower(con: duckdb.DuckDBPyConnection, time: TimeMetric, change: Change) ->
 
 
 def baseline_start(change: Change) -> date:
-    """Return the first day of the weeks before the change that are looked at."""
-    return change.shipped_on - timedelta(weeks=BASELINE_WEEKS)
+    """Return the first day of the weeks before the change that are looked at: those since another one worked."""
+    return max(change.shipped_on - timedelta(weeks=BASELINE_WEEKS), change.clear_from or date.min)
 
 
 def pattern_start(change: Change) -> date | None:
@@ -90,15 +90,15 @@ def held_against(change: Change) -> date:
     return pattern_start(change) or baseline_start(change)
 
 
-def settled(change: Change) -> date:
-    """Return the day from which the change counts: the days in which it settles in are left out."""
-    return change.shipped_on + timedelta(days=change.settling_days)
-
-
 def final_until(cube: Cube, metric: Metric) -> date:
     """Return the first day that is not final yet for this metric."""
     final = cube.as_of - timedelta(days=metric.complete_after)
     return final.date()
+
+
+def counted_until(cube: Cube, metric: Metric, change: Change) -> date:
+    """Return the first day that does not tell what the change did: it is not final, or another change acts."""
+    return min(final_until(cube, metric), change.clear_until or date.max)
 
 
 def daily_sums(
@@ -122,7 +122,7 @@ def daily_sums(
           AND NOT {metric.at}::DATE BETWEEN $shipped AND $settled::DATE - 1
         GROUP BY ALL ORDER BY ALL
         """,
-        {**values, "start": start, "end": end, "shipped": change.shipped_on, "settled": settled(change)},
+        {**values, "start": start, "end": end, "shipped": change.shipped_on, "settled": change.settled},
     ).df()
     volume = frame.groupby("segment")["n"].sum() / max(1, (end - start).days)
     return frame[frame["segment"].map(volume) >= FEWEST_A_DAY].reset_index(drop=True)

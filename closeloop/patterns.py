@@ -15,7 +15,7 @@ from closeloop.cube import Cube, Series
 from closeloop.days_off import days_off
 from closeloop.leaves import Leaves
 from closeloop.model import Change, Estimate, Metric, Pattern, Point, Slice
-from closeloop.problems import LONGEST_DRIFT, identified, nested, one_problem_once, one_spell
+from closeloop.problems import LONGEST_DRIFT, identified, nested, one_delay, one_problem_once, one_spell
 from closeloop.scan import STILL_UP, Pick, Q, Scan, explain, large_enough, scan
 from closeloop.stats import level_shift
 from closeloop.stats.control_chart import control_chart
@@ -50,7 +50,8 @@ class Found:
 def find(con: duckdb.DuckDBPyConnection, cube: Cube, changes: Sequence[Change] = ()) -> Found:
     """Scan the newest weeks, then the weeks before, to say what is new, continuing, worse or resolved.
 
-    `changes` are those of the improvement log: where one made things better, that level is the normal one since.
+    `changes` are those of the improvement log: what has gone since one shipped is over, and where one made things
+    better, that level is the normal one since.
     """
     leaves: dict[str, Leaves] = {}
     strains = {s.metric.id: strain_of(s.until(cube.week), changes) for s in cube.series if s.metric.scanned}
@@ -59,8 +60,8 @@ def find(con: duckdb.DuckDBPyConnection, cube: Cube, changes: Sequence[Change] =
     more = ((cube.week - FIRST_MONDAY).days // 7 - REPLAY_WEEKS + 1) % REPLAY_FROM
     for back in range(REPLAY_WEEKS - 1 + more, -1, -1):
         week = cube.week - timedelta(weeks=back)
-        new, tests = _rises(con, cube, week, strains, leaves)
-        each = [*new, *_still_up(cube, week, each, new)]
+        new, tests = scan_week(con, cube, week, strains, leaves)
+        each = not_mended(cube, week, [*new, *_still_up(cube, week, each, new)], changes)
         kept, waiting = off.split(each)
         patterns = identified(one_problem_once(kept), before)
         names = {pattern.id for pattern in patterns}
@@ -91,12 +92,9 @@ def _carried(old: Pattern, series: Series, week: date) -> Pattern | None:
         return None
     row, metric = series.row(old.slice), series.metric
     bad, total = series.bad[row], series.total[row]
-    zero, one = metric.shown(0.0), metric.shown(1.0)
-    usual, was = ((shown - zero) / (one - zero) for shown in (old.expected, old.value))
-    for newest in (1, 2):
-        rise = float(bad[-newest:].sum()) / max(float(total[-newest:].sum()), 1e-9) - usual
-        if rise < STILL_UP * (was - usual):
-            return None
+    usual = (old.expected - metric.shown(0.0)) / (metric.shown(1.0) - metric.shown(0.0))
+    if not all(_is_up(series, old, newest) for newest in (1, 2)):
+        return None
     x, n = float(bad[-weeks:].sum()), float(total[-weeks:].sum())
     se = (old.excess.high - old.excess.low) / (2 * 1.96) * weeks
     excess = _shrunken(x - usual * n, se, weeks)
@@ -107,6 +105,28 @@ def _carried(old: Pattern, series: Series, week: date) -> Pattern | None:
     )  # fmt: skip
 
 
+def _is_up(series: Series, pattern: Pattern, newest: int) -> bool:
+    """Whether the newest weeks still hold `STILL_UP` of a pattern's rise."""
+    row, shown = series.row(pattern.slice), series.metric.shown
+    now = float(series.bad[row, -newest:].sum()) / max(float(series.total[row, -newest:].sum()), 1e-9)
+    rise, was = shown(now) - pattern.expected, pattern.value - pattern.expected
+    return rise / was >= STILL_UP if was else False
+
+
+def not_mended(cube: Cube, week: date, found: Sequence[Pattern], changes: Sequence[Change]) -> list[Pattern]:
+    """Leave out what has gone since a change of the log settled, though a longer look back still holds it."""
+    return [p for p in found if not any(_mended(cube.of(p.metric).until(week), p, change) for change in changes)]
+
+
+def _mended(series: Series, pattern: Pattern, change: Change) -> bool:
+    if not (pattern.onset < change.shipped_on and one_delay(pattern.metric, change.metric)):
+        return False
+    if not (pattern.slice.contains(change.scope) or change.scope.contains(pattern.slice)):
+        return False
+    since = sum(monday >= change.settled for monday in series.weeks)
+    return since > 0 and not _is_up(series, pattern, since)
+
+
 def scan_week(
     con: duckdb.DuckDBPyConnection,
     cube: Cube,
@@ -115,20 +135,10 @@ def scan_week(
     leaves: dict[str, Leaves],
     q: float = Q,
 ) -> tuple[list[Pattern], int]:
-    """Return what stood out at the end of one week, without its past, and how many tests were made."""
-    found, tests = _rises(con, cube, week, strains, leaves, q)
-    return one_problem_once(days_off(con).split(found)[0]), tests
+    """Return what rose at the end of one week, in each metric for itself, the surest first, and the tests made.
 
-
-def _rises(
-    con: duckdb.DuckDBPyConnection,
-    cube: Cube,
-    week: date,
-    strains: dict[str, Strain],
-    leaves: dict[str, Leaves],
-    q: float = Q,
-) -> tuple[list[Pattern], int]:
-    """Return what rose in each metric for itself, the surest first, and how many tests were made."""
+    Nothing is folded or held back yet: see `problems.one_problem_once` and `days_off`.
+    """
     finals = [s.until(week) for s in cube.series if s.metric.scanned]
     large = [large_enough(series) for series in finals if series.weeks]
     scans = [scan(series, strains[series.metric.id].of(series)) for series in large]

@@ -43,8 +43,13 @@ def _is_part(pattern: Pattern, other: Pattern) -> bool:
 
 
 def _same_problem(one: Pattern, other: Pattern) -> bool:
-    related = one.metric in UPSTREAM and other.metric in UPSTREAM and one.metric != other.metric
+    related = one.metric != other.metric and one_delay(one.metric, other.metric)
     return related and nested(one, other) and _together(one, other)
+
+
+def one_delay(metric: str, other: str) -> bool:
+    """Whether one delay can show in both metrics."""
+    return metric == other or {metric, other} <= set(UPSTREAM)
 
 
 def one_spell(one: Pattern, other: Pattern) -> bool:

@@ -38,7 +38,7 @@ class Way(NamedTuple):
     """
 
     name: str
-    look: Callable[[World, Cube], list[Pattern]]
+    look: Callable[[World, Cube, Sequence[Change]], list[Pattern]]
     review: Callable[[World, Cube, Change], date]
     judge: Callable[[World, Cube, Change, Sequence[Change]], Verdict]
     lasts: timedelta = timedelta(0)
@@ -62,7 +62,7 @@ def live(merchant: Year, base: World, way: Way, log: Path) -> tuple[World, Diary
     here, diary, looked = base, Diary(), dict[str, list[Cause]]()
     for monday in merchant.mondays:
         seen = here.cube(monday)
-        patterns = way.look(here, seen)
+        patterns = way.look(here, seen, changes.read(log))
         before = dict(diary.mendings)
         _note(merchant, patterns, diary, seen.week)
         _review(here, seen, way, log, (patterns, diary))
@@ -187,7 +187,7 @@ def _log(here: World, seen: Cube, way: Way, log: Path, what: tuple[Pattern, Caus
     }
     cells["settling_days"] = str(SETTLING.get(cells["metric"], 2))
     try:
-        when = way.review(here, seen, changes.draft({"id": "C0", **cells}))
+        when = way.review(here, seen, changes.draft({"id": "C0", **cells}, beside=changes.read(log)))
         return changes.add(log, {**cells, "review_date": when.isoformat()})
     except ValueError:
         return None

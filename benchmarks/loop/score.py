@@ -109,7 +109,7 @@ def _cases(here: World, seen: Cube, name: str, counted: Iterable[Change]) -> flo
     for i, change in enumerate(counted):
         leaves = change.decided_on if change.decided_on and change.verdict in ledger.ENDS else until
         values |= {f"v{i}_{j}": value for j, (_, value) in enumerate(change.scope.where)}
-        values |= {f"start{i}": observed.settled(change), f"end{i}": min(leaves, until)}
+        values |= {f"start{i}": change.settled, f"end{i}": min(leaves, until)}
         scope = "".join(f" AND {dim} = $v{i}_{j}" for j, (dim, _) in enumerate(change.scope.where))
         inside.append(f"({metric.at}::DATE >= $start{i} AND {metric.at}::DATE < $end{i}{scope})")
     row = here.con.execute(

@@ -29,7 +29,7 @@ def _judged(world: World, seen: Cube, change: Change, others: Sequence[Change]) 
     return impact.judge(world.con, seen, change, others)
 
 
-def month_over_month(_: World, seen: Cube) -> list[Pattern]:
+def month_over_month(_: World, seen: Cube, __: Sequence[Change]) -> list[Pattern]:
     """The last four weeks against the four before in every slice, z-tests at 5 %, the most significant first."""
     found: list[Pattern] = []
     for series in (s for s in seen.series if s.metric.scanned and len(s.weeks) >= 2 * MONTH):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,8 +14,10 @@ import numpy.typing as npt
 from benchmarks.loop import store
 from closeloop import cube, facts, metrics, patterns, simulate
 from closeloop.cube import Cube
+from closeloop.days_off import days_off
 from closeloop.leaves import Leaves
-from closeloop.model import Pattern, stable_id
+from closeloop.model import Change, Pattern, stable_id
+from closeloop.problems import one_problem_once
 from closeloop.simulate import Scenario
 from closeloop.slices import Slice
 from closeloop.sources import source
@@ -36,10 +39,12 @@ class World:
         series = tuple(s.until(week) for s in self.whole.series)
         return Cube(cube.as_of(week), week, tuple(s for s in series if s.weeks), self.whole.missing)
 
-    def patterns(self, seen: Cube) -> list[Pattern]:
-        """What stands out in a week, named."""
-        strains = {s.metric.id: strain_of(s) for s in seen.series if s.metric.scanned}
-        found, _ = patterns.scan_week(self.con, seen, seen.week, strains, self.leaves)
+    def patterns(self, seen: Cube, made: Sequence[Change]) -> list[Pattern]:
+        """What stands out in a week beside the changes made so far, named."""
+        strains = {s.metric.id: strain_of(s, made) for s in seen.series if s.metric.scanned}
+        rises, _ = patterns.scan_week(self.con, seen, seen.week, strains, self.leaves)
+        kept, _ = days_off(self.con).split(patterns.not_mended(seen, seen.week, rises, made))
+        found = one_problem_once(kept)
         return [replace(p, id=stable_id("P", p.metric, p.slice), first_seen=seen.week) for p in found]
 
     def bad(self, metric: str) -> npt.NDArray[np.float64]:

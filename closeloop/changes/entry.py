@@ -11,7 +11,7 @@ from typing import NamedTuple
 from closeloop.changes import history
 from closeloop.changes.cells import Row, clean
 from closeloop.changes.log_file import Revision, read, revise
-from closeloop.changes.marks import overlapping
+from closeloop.changes.marks import just_before, marked, overlapping
 from closeloop.changes.rows import cells_of, changes_of, doubts_of, window_end
 from closeloop.model import Change
 
@@ -25,8 +25,8 @@ class Signed(NamedTuple):
     when: date
 
 
-def draft(cells: Mapping[str, str], where: str = NEW) -> Change:
-    """Make a change from texts, by column.
+def draft(cells: Mapping[str, str], where: str = NEW, beside: Sequence[Change] = ()) -> Change:
+    """Make a change from texts, by column, marked by what it would stand `beside` in the log.
 
     Raises ValueError that lists every faulty column and how to mend it.
     """
@@ -34,7 +34,7 @@ def draft(cells: Mapping[str, str], where: str = NEW) -> Change:
     changes = changes_of("improvement log", [row])
     if doubts := doubts_of(row):
         raise ValueError("\n".join(f"improvement log: {doubt}" for doubt in doubts))
-    return changes[0]
+    return marked((*changes, *beside))[0]
 
 
 def next_id(path: Path) -> str:
@@ -75,7 +75,8 @@ def amend(path: Path, name: str, cells: Mapping[str, str], by: Signed, *, force:
         if not kept:
             raise ValueError(f"change {name}: says that already; nothing to amend")
         if not force:
-            refuse_overlap(new, [c for c in changes if c not in overlapping(old, changes)])
+            known = (*overlapping(old, changes), *just_before(old, changes))
+            refuse_overlap(new, [c for c in changes if c not in known])
         return Revision(tuple(new if c.id == name else c for c in changes), kept)
 
     return find(revise(path, amended), name)
@@ -107,11 +108,17 @@ def refuse_taken(new: Change, changes: Sequence[Change]) -> None:
 
 
 def refuse_overlap(new: Change, changes: Sequence[Change]) -> None:
-    """Raise ValueError when a change would blur, or be blurred by, another one under review."""
+    """Raise ValueError when a change would blur, or be blurred by, another one under review or just before it."""
     for other in overlapping(new, changes):
         raise ValueError(
             f"change {new.id} and {other.id} ({other.change_shipped!r}) both act on {new.metric} in overlapping"
             f" scopes ({new.scope} / {other.scope}), and {other.id} is under review from {other.shipped_on} to"
             f" {window_end(other)}: neither effect could be told. Ship after that, narrow the scope, close {other.id}"
             " first, or give --force, which marks both"
+        )
+    for other in just_before(new, changes):
+        raise ValueError(
+            f"change {other.id} ({other.change_shipped!r}) has only just worked on {new.metric} in an overlapping"
+            f" scope ({new.scope} / {other.scope}): what {new.id} adds could not be told from it. Ship four weeks"
+            f" after {other.settled}, or give --force, which marks {new.id}"
         )

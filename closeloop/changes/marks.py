@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from itertools import chain
 
 from closeloop.changes.history import Amendment
 from closeloop.changes.rows import window_end
@@ -18,11 +19,54 @@ JUDGED_BY = ("metric", "scope", "comparison", "since", "settling_days", "review_
 """Columns that decide how a change is judged; they are fixed once it has shipped."""
 
 
+BASELINE = timedelta(weeks=4)
+"""What a change is held against at least: a shorter time since another one worked tells nothing."""
+
+
 def marked(changes: Sequence[Change], amendments: Sequence[Amendment] = ()) -> tuple[Change, ...]:
-    """Return the changes with their flags: written late, overlapping, amended after shipping."""
-    return tuple(
-        replace(c, flags=(*_written_late(c), *_overlaps(c, changes), *_amended_late(c, amendments))) for c in changes
+    """Return the changes with their flags: written late, overlapping, amended after shipping.
+
+    Beside them, the days between which each acts alone.
+    """
+    return tuple(_marked(change, changes, amendments) for change in changes)
+
+
+def _marked(change: Change, changes: Sequence[Change], amendments: Sequence[Amendment]) -> Change:
+    before = [_settled(other) for other in _in_turn(change, changes) if other.shipped_on < change.shipped_on]
+    after = [other.shipped_on for other in _in_turn(change, changes) if other.shipped_on > change.shipped_on]
+    flags = _written_late(change), _overlaps(change, changes), _amended_late(change, amendments)
+    return replace(
+        change,
+        flags=tuple(chain(*flags)),
+        clear_from=max((day for day in before if day + BASELINE <= change.shipped_on), default=None),
+        clear_until=min(after, default=None),
     )
+
+
+def _in_turn(change: Change, others: Sequence[Change]) -> list[Change]:
+    """Return the others of the same metric and an overlapping scope that came and went, or come, outside its review.
+
+    One that was closed without a clear effect left things as they were.
+    """
+    return [
+        other
+        for other in others
+        if _same_place(change, other)
+        and not (_meets(change, other) or _meets(other, change))
+        and other.verdict != "no clear change"
+    ]
+
+
+def _settled(change: Change) -> date:
+    """Return the day since which things are as a change left them; what made them worse is taken back."""
+    back = change.decided_on if change.verdict == "worsened" else None
+    return max(change.settled, back or date.min)
+
+
+def just_before(change: Change, others: Sequence[Change]) -> tuple[Change, ...]:
+    """Return the others that worked in its scope too short a time before it to hold it against what they left."""
+    earlier = (other for other in _in_turn(change, others) if other.shipped_on < change.shipped_on)
+    return tuple(other for other in earlier if _settled(other) + BASELINE > change.shipped_on)
 
 
 def overlapping(change: Change, others: Sequence[Change]) -> tuple[Change, ...]:
@@ -32,12 +76,11 @@ def overlapping(change: Change, others: Sequence[Change]) -> tuple[Change, ...]:
 
 def _meets(first: Change, second: Change) -> bool:
     """Whether the second shipped in the first one's scope, at its metric, while the first was under review."""
-    return (
-        first.id != second.id
-        and first.metric == second.metric
-        and first.scope.overlaps(second.scope)
-        and first.shipped_on <= second.shipped_on < window_end(first)
-    )
+    return _same_place(first, second) and first.shipped_on <= second.shipped_on < window_end(first)
+
+
+def _same_place(first: Change, second: Change) -> bool:
+    return first.id != second.id and first.metric == second.metric and first.scope.overlaps(second.scope)
 
 
 def _written_late(change: Change) -> list[str]:
@@ -47,15 +90,23 @@ def _written_late(change: Change) -> list[str]:
 
 
 def _overlaps(change: Change, others: Sequence[Change]) -> list[str]:
-    return [
-        f"Change {other.id} shipped in an overlapping scope before the review, so the effect may be its own."
-        for other in others
-        if _meets(change, other)
-    ] + [
-        f"It shipped before the review of change {other.id} in an overlapping scope, so the effect may be that one's."
-        for other in others
-        if _meets(other, change) and not _meets(change, other)
-    ]
+    return (
+        [
+            f"Change {other.id} shipped in an overlapping scope before the review, so the effect may be its own."
+            for other in others
+            if _meets(change, other)
+        ]
+        + [
+            f"It shipped before the review of change {other.id} in an overlapping scope, so the effect may be that one's."
+            for other in others
+            if _meets(other, change) and not _meets(change, other)
+        ]
+        + [
+            f"Change {other.id} worked in an overlapping scope from {day(other.shipped_on)} on, and no four weeks had"
+            " passed, so the effect may be that one's."
+            for other in just_before(change, others)
+        ]
+    )
 
 
 def _amended_late(change: Change, amendments: Sequence[Amendment]) -> list[str]:

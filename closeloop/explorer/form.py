@@ -112,7 +112,8 @@ def faults_of(message: str) -> dict[str, str]:
 
 
 def _with_review(opened: Opened, form: Form) -> Form:
-    new = changes.draft({"written_on": _today(), "id": form.name or "C0", **form.cells, "review_date": FAR})
+    cells = {"written_on": _today(), "id": form.name or "C0", **form.cells, "review_date": FAR}
+    new = changes.draft(cells, beside=changes.read(opened.log))
     proposal = review.propose(opened.con, opened.cube, new)
     cells = {**form.cells, "review_date": proposal.review_date.isoformat()}
     return replace(form, cells=cells, said=proposal.lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from closeloop.model.estimate import Estimate, Point
@@ -30,7 +30,11 @@ Decision = Literal["improved", "worsened", "no clear change", "too early", "not 
 
 @dataclass(frozen=True)
 class Change:
-    """One row of the improvement log: one targeted change and how it will be judged."""
+    """One row of the improvement log: one targeted change and how it will be judged.
+
+    `clear_from` and `clear_until` bound the days on which no other change that worked, or may have, acted anew on
+    the metric in an overlapping scope.
+    """
 
     id: str
     pattern: str
@@ -53,6 +57,13 @@ class Change:
     decided_on: date | None = None
     estimate: Estimate | None = None
     flags: tuple[str, ...] = ()
+    clear_from: date | None = None
+    clear_until: date | None = None
+
+    @property
+    def settled(self) -> date:
+        """The day from which the change counts: the days in which it settles in are left out."""
+        return self.shipped_on + timedelta(days=self.settling_days)
 
 
 @dataclass(frozen=True)

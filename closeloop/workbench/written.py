@@ -41,7 +41,9 @@ def add(run: Loop, pattern: Pattern | None, cells: Mapping[str, str]) -> Logged:
     asked = {"written_on": date.today().isoformat(), **drafted, **cells}
     said = ()
     if not asked.get("review_date"):
-        new = changes.draft({**asked, "id": changes.next_id(run.log), "review_date": FAR})
+        new = changes.draft(
+            {**asked, "id": changes.next_id(run.log), "review_date": FAR}, beside=changes.read(run.log)
+        )
         proposal = review.propose(run.con, run.cube, new)
         asked["review_date"], said = proposal.review_date.isoformat(), proposal.lines
     run.log.parent.mkdir(parents=True, exist_ok=True)
