@@ -109,7 +109,42 @@ def test_the_marks_of_two_changes_name_each_other(log: Path) -> None:
 def test_a_closed_change_makes_way_for_the_next(log: Path) -> None:
     changes.close(log, "C1", {"verdict": "worsened", "decided_on": "2026-10-20"}, LATE)
     changes.add(log, {**CELLS, "shipped_on": "2026-10-20"})
-    assert [c.flags for c in changes.read(log)] == [(), ()]
+    first, second = changes.read(log)
+    assert first.flags == ()
+    assert second.flags == ("Change C1 made it worse until 20 Oct 2026: being better than those weeks is no merit.",)
+
+
+def test_a_change_that_just_worked_holds_up_the_next_for_four_weeks(log: Path) -> None:
+    changes.close(log, "C1", {"verdict": "improved", "decided_on": "2026-10-20"}, LATE)
+    soon, later = ({**CELLS, "shipped_on": day, "written_on": day, "review_date": "2026-12-14"}
+                   for day in ("2026-10-26", "2026-11-09"))  # fmt: skip
+    with pytest.raises(ValueError, match=r"C1 \('.*'\) has only just worked .* Ship four weeks after 2026-10-05"):
+        changes.add(log, soon)
+    changes.add(log, later)
+    first, second = changes.read(log)
+    assert (first.flags, second.flags) == ((), ())
+    assert first.clear_until == date(2026, 11, 9)
+    assert second.clear_from == date(2026, 10, 5)
+
+
+def test_one_forced_in_right_after_another_is_marked_alone(log: Path) -> None:
+    changes.close(log, "C1", {"verdict": "improved", "decided_on": "2026-10-20"}, LATE)
+    changes.add(log, {**CELLS, "shipped_on": "2026-10-26", "written_on": "2026-10-26"}, force=True)
+    first, second = changes.read(log)
+    assert first.flags == ()
+    assert second.clear_from is None
+    assert second.flags == (
+        "Change C1 worked in an overlapping scope from 5 Oct 2026 on, and no four weeks had passed, so the effect"
+        " may be that one's.",
+    )
+
+
+def test_one_without_an_effect_leaves_the_next_its_whole_past(log: Path) -> None:
+    changes.close(log, "C1", {"verdict": "no clear change", "decided_on": "2026-10-20"}, LATE)
+    changes.add(log, {**CELLS, "shipped_on": "2026-10-26", "written_on": "2026-10-26"})
+    first, second = changes.read(log)
+    assert (first.flags, second.flags) == ((), ())
+    assert second.clear_from is None
 
 
 def test_amending_keeps_what_was_said_before(log: Path) -> None:

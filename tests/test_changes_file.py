@@ -83,7 +83,7 @@ def logs() -> st.SearchStrategy[list[Change]]:
 
 
 def bare(log: tuple[Change, ...]) -> list[Change]:
-    return [replace(change, flags=()) for change in log]
+    return [replace(change, flags=(), clear_from=None, clear_until=None) for change in log]
 
 
 @given(log=logs())

@@ -57,3 +57,14 @@ def test_on_a_monday_the_seven_days_are_the_week(demo_week: Callable[[str], Loop
 def test_a_day_that_does_not_exist_is_said() -> None:
     with pytest.raises(ValueError, match="write a day that exists"):
         weeks.parse_day("2026-02-30")
+
+
+def test_what_a_day_off_may_have_made_is_shown_and_says_so(
+    morning: Callable[[date], duckdb.DuckDBPyConnection],
+) -> None:
+    """On Memorial Day nobody works: what waits is no alarm of its own, but nothing that rose is kept back."""
+    saturday = date(2026, 5, 30)
+    found = early.alarms(morning(saturday), saturday)
+    everywhere = [pattern for pattern in found if set(pattern.slice.dims) <= {"weekday"}]
+    assert everywhere
+    assert all("25 May 2026 was a day off" in pattern.sentence for pattern in everywhere)

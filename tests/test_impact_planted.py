@@ -85,6 +85,48 @@ def test_a_mix_that_shifted_is_no_merit_of_the_change(cube: Cube) -> None:
     assert verdict.effect.low < 0 < verdict.effect.high
 
 
+def assert_nothing_found(verdict: Verdict, blind: Verdict) -> None:
+    """The effect is about none, and known far better than by one that does not know of the other change."""
+    assert verdict.effect
+    assert blind.effect
+    assert verdict.effect.value == pytest.approx(0, abs=0.08)
+    assert verdict.effect.high - verdict.effect.low < 0.6 * (blind.effect.high - blind.effect.low)
+
+
+def test_what_an_earlier_change_left_is_what_the_next_is_held_against(cube: Cube) -> None:
+    """The first halves what waits, five weeks before; the second does nothing, and gets no credit for it."""
+    shipped = SHIPPED - timedelta(weeks=5)
+    first = replace(CHANGE, id="C0", shipped_on=shipped, review_date=SHIPPED, verdict="improved", decided_on=SHIPPED)
+
+    def late(channel: str, _: str, day: int) -> float:
+        return 0.2 if channel == "web" and day >= -35 else 0.4
+
+    _, second = marked([first, CHANGE])
+    assert second.clear_from == shipped
+    verdict, blind = judged(cube, shop(same, late), second), judged(cube, shop(same, late))
+    assert verdict.decision == "no clear change"
+    assert verdict.before == pytest.approx(0.2, abs=0.02)
+    assert blind.before > 0.25, "what one that knows nothing of the first would hold it against"
+    assert_nothing_found(verdict, blind)
+
+
+def test_what_a_later_change_does_is_no_merit_of_the_one_before(cube: Cube) -> None:
+    """The first does nothing; the second halves what waits, four weeks later."""
+    first = replace(CHANGE, verdict="improved", decided_on=SHIPPED + timedelta(weeks=3))
+    later = SHIPPED + timedelta(weeks=4)
+    second = replace(CHANGE, id="C2", shipped_on=later, written_on=later, review_date=later + timedelta(weeks=8))
+
+    def late(channel: str, _: str, day: int) -> float:
+        return 0.2 if channel == "web" and day >= 28 else 0.4
+
+    judged_first, _ = marked([first, second])
+    assert judged_first.clear_until == later
+    verdict, blind = judged(cube, shop(same, late), judged_first), judged(cube, shop(same, late))
+    assert verdict.after == pytest.approx(0.4, abs=0.02)
+    assert blind.after < 0.35, "what one that knows nothing of the second would see"
+    assert_nothing_found(verdict, blind)
+
+
 def test_work_that_moved_is_followed_to_where_it_went(cube: Cube) -> None:
     """Half of the channel's orders go to another one, which copes badly; the channel itself gets better."""
 

@@ -16,7 +16,7 @@ import pytest
 
 from closeloop import patterns, problems, scan, simulate, strains, weeks
 from closeloop.loop import Loop
-from closeloop.model import Estimate, Pattern, Slice
+from closeloop.model import Change, Estimate, Pattern, Slice
 from closeloop.patterns import Found
 from closeloop.simulate.demo import CAMPAIGN, LANE, MIX, PORTAL, RATE, SIZING, STORM
 from closeloop.simulate.scenario import Problem
@@ -169,6 +169,25 @@ def test_a_healed_problem_is_resolved_once(at: At) -> None:
     assert gone
     assert {p.status for p in gone} == {"resolved"}
     assert not those(at("2026-W47"), PORTAL, "ready_to_label", "order_to_handover")
+
+
+def test_what_a_change_has_ended_is_over_at_once(demo: Loop, at: At) -> None:
+    """The portal's wait was mended on 19 October; a week later a longer look back still holds it."""
+    week = "2026-W43"
+    seen = replace(demo.cube, week=weeks.parse(week))
+    scope = Slice.parse("channel = wholesale portal & complexity = 4+ lines")
+    change = Change(
+        id="C9", pattern="seen", root_cause="known", change_shipped="one thing", metric="order_to_handover",
+        review_date=date(2026, 12, 1), scope=scope, kind="filter_update",
+        shipped_on=date(2026, 10, 19), written_on=date(2026, 10, 12), owner="lead",
+    )  # fmt: skip
+    told = [p for p in at(week).patterns if touches(p, PORTAL)]
+    assert told, "without the log it lingers"
+    assert patterns.not_mended(seen, seen.week, told, [change]) == []
+    assert patterns.not_mended(seen, seen.week, told, [replace(change, scope=Slice.parse("channel = web"))]) == told
+    lasts = [p for p in at("2026-W47").patterns if touches(p, LANE)]
+    useless = replace(change, metric="slow_transit", scope=lasts[0].slice, shipped_on=date(2026, 11, 9))
+    assert patterns.not_mended(demo.cube, demo.cube.week, lasts, [useless]) == lasts, "it has not gone"
 
 
 def test_the_history_ends_with_the_pattern_and_marks_its_limits(at: At) -> None:

@@ -65,8 +65,12 @@ def _settled(change: Change) -> date:
 
 def just_before(change: Change, others: Sequence[Change]) -> tuple[Change, ...]:
     """Return the others that worked in its scope too short a time before it to hold it against what they left."""
+    return tuple(other for other in _shortly_before(change, others) if other.verdict != "worsened")
+
+
+def _shortly_before(change: Change, others: Sequence[Change]) -> list[Change]:
     earlier = (other for other in _in_turn(change, others) if other.shipped_on < change.shipped_on)
-    return tuple(other for other in earlier if _settled(other) + BASELINE > change.shipped_on)
+    return [other for other in earlier if _settled(other) + BASELINE > change.shipped_on]
 
 
 def overlapping(change: Change, others: Sequence[Change]) -> tuple[Change, ...]:
@@ -90,22 +94,25 @@ def _written_late(change: Change) -> list[str]:
 
 
 def _overlaps(change: Change, others: Sequence[Change]) -> list[str]:
+    beside = [_beside(change, other) for other in others if _meets(change, other) or _meets(other, change)]
+    return beside + [_right_after(other) for other in _shortly_before(change, others)]
+
+
+def _beside(change: Change, other: Change) -> str:
+    if _meets(change, other):
+        return f"Change {other.id} shipped in an overlapping scope before the review, so the effect may be its own."
     return (
-        [
-            f"Change {other.id} shipped in an overlapping scope before the review, so the effect may be its own."
-            for other in others
-            if _meets(change, other)
-        ]
-        + [
-            f"It shipped before the review of change {other.id} in an overlapping scope, so the effect may be that one's."
-            for other in others
-            if _meets(other, change) and not _meets(change, other)
-        ]
-        + [
-            f"Change {other.id} worked in an overlapping scope from {day(other.shipped_on)} on, and no four weeks had"
-            " passed, so the effect may be that one's."
-            for other in just_before(change, others)
-        ]
+        f"It shipped before the review of change {other.id} in an overlapping scope, so the effect may be that one's."
+    )
+
+
+def _right_after(other: Change) -> str:
+    if other.verdict == "worsened":
+        ended = day(_settled(other))
+        return f"Change {other.id} made it worse until {ended}: being better than those weeks is no merit."
+    return (
+        f"Change {other.id} worked in an overlapping scope from {day(other.shipped_on)} on, and no four weeks had"
+        " passed, so the effect may be that one's."
     )
 
 
