@@ -14,7 +14,8 @@ from closeloop.coincidences import Window, coincidences
 from closeloop.cube import Cube
 from closeloop.mixes import Mix, mix_or_rate
 from closeloop.model import ORIGINS, Cause, Evidence, Metric, Origin, Pattern, Stage
-from closeloop.stages import BEFORE_WEEKS, MILESTONES, filter_sql, final_span, milestone_split
+from closeloop.slices import filter_sql
+from closeloop.stages import BEFORE_WEEKS, MILESTONES, final_span, milestone_split
 from closeloop.stats.change_point import EDGE, change_point
 from closeloop.uneven import uneven
 from closeloop.words import day, share

@@ -10,7 +10,8 @@ import duckdb
 
 from closeloop.model import Evidence, Metric, Origin, Pattern
 from closeloop.percent import interval, plus
-from closeloop.stages import filter_sql, final_span
+from closeloop.slices import filter_sql
+from closeloop.stages import final_span
 from closeloop.words import share
 
 PROMISE_SHARE = 0.5

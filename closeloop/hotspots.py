@@ -121,7 +121,7 @@ def _cells(con: duckdb.DuckDBPyConnection, metric: Metric, dims: tuple[str, ...]
     return con.execute(
         f"""
         SELECT date_trunc('week', {metric.at})::DATE AS week, {", ".join(dims)},
-               coalesce(sum(({metric.bad})::DOUBLE), 0) AS bad, coalesce(sum(({metric.total})::DOUBLE), 0) AS n
+               sum(({metric.bad})::DOUBLE) AS bad, sum(({metric.total})::DOUBLE) AS n
         FROM {metric.view}
         WHERE ({metric.rows}) AND {metric.at} >= $first::DATE AND {metric.at} < $last::DATE + INTERVAL 7 DAY
         GROUP BY ALL ORDER BY ALL

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from closeloop.cube import Floats, Series
 from closeloop.model import Slice
+from closeloop.slices import filter_sql
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,13 @@ def without_largest(con: duckdb.DuckDBPyConnection, series: Series, row: int, si
     metric, where = series.metric, series.slices[row]
     if metric.view != "line_facts":
         return series
-    inside = "".join(f" AND {dim}::VARCHAR = ?" for dim, _ in where.where)
+    inside, values = filter_sql(where)
     lines = (
         f"SELECT order_id, date_trunc('week', {metric.at})::DATE AS week, sum({metric.bad}) AS bad, count(*) AS total"
-        f" FROM {metric.view} WHERE ({metric.rows}) AND {metric.at} >= ?"
-        f" AND {metric.at} < ?{inside} GROUP BY ALL"
+        f" FROM {metric.view} WHERE ({metric.rows}) AND {metric.at} >= $since AND {metric.at} < $until AND ({inside})"
+        " GROUP BY ALL"
     )
-    asked = [since, series.weeks[-1] + timedelta(weeks=1), *(value for _, value in where.where)]
+    asked = {**values, "since": since, "until": series.weeks[-1] + timedelta(weeks=1)}
     bad, total = series.bad.copy(), series.total.copy()
     for _, week, worst, size in con.execute(f"{lines} ORDER BY bad DESC, order_id LIMIT 1", asked).fetchall():
         column = series.weeks.index(week)

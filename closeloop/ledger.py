@@ -191,8 +191,8 @@ def _seen(con: duckdb.DuckDBPyConnection, metric: Metric, made: Sequence[Change]
         flags.append(f"coalesce({' AND '.join(parts) or 'true'}, false) AS c{i}")
     found = con.execute(
         f"""
-        SELECT {metric.at}::DATE AS day, coalesce(sum(({metric.bad})::DOUBLE), 0) AS x,
-               coalesce(sum(({metric.total})::DOUBLE), 0) AS n,
+        SELECT {metric.at}::DATE AS day, sum(({metric.bad})::DOUBLE) AS x,
+               sum(({metric.total})::DOUBLE) AS n,
                {", ".join(flags)}
         FROM {metric.view} WHERE ({metric.rows}) AND {metric.at}::DATE >= $start AND {metric.at}::DATE < $until
         GROUP BY ALL ORDER BY ALL

@@ -114,9 +114,9 @@ def daily_sums(
     frame = con.execute(
         f"""
         SELECT {metric.at}::DATE AS date, {segment} AS segment, coalesce({stratum}::VARCHAR, '') AS stratum,
-               coalesce(sum(({metric.bad})::DOUBLE), 0) AS x,
-               coalesce(sum(({metric.bad})::DOUBLE ** 2), 0) AS squares,
-               coalesce(sum(({metric.total})::DOUBLE), 0) AS n
+               sum(({metric.bad})::DOUBLE) AS x,
+               sum(({metric.bad})::DOUBLE ** 2) AS squares,
+               sum(({metric.total})::DOUBLE) AS n
         FROM {metric.view}
         WHERE ({metric.rows}) AND {metric.at}::DATE >= $start AND {metric.at}::DATE < $end AND segment IS NOT NULL
           AND NOT {metric.at}::DATE BETWEEN $shipped AND $settled::DATE - 1

@@ -90,6 +90,14 @@ class Slice:
 
 
 EVERYTHING = Slice()
+
+
+def filter_sql(where: Slice) -> tuple[str, dict[str, str]]:
+    """Return a SQL condition with its values apart, since they come from data."""
+    parts = [f"{dim} = $value{i}" for i, (dim, _) in enumerate(where.where)]
+    return " AND ".join(parts) or "true", {f"value{i}": value for i, (_, value) in enumerate(where.where)}
+
+
 """All orders and parcels."""
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closeloop import metrics
-from closeloop.model import Metric, Pattern, Slice, Stage
+from closeloop.model import Metric, Pattern, Stage
+from closeloop.slices import filter_sql
 
 BEFORE_WEEKS = 8
 """Weeks before the onset that stand for 'before'."""
@@ -146,9 +147,3 @@ def final_span(pattern: Pattern) -> dict[str, date]:
     last = reported - timedelta(days=1 + metrics.by_id(pattern.metric).complete_after)
     span = span_of(pattern)
     return {**span, "end": min(span["end"], last.date())}
-
-
-def filter_sql(where: Slice) -> tuple[str, dict[str, str]]:
-    """Return a SQL condition with its values apart, since they come from data."""
-    parts = [f"{dim} = $value{i}" for i, (dim, _) in enumerate(where.where)]
-    return " AND ".join(parts) or "true", {f"value{i}": value for i, (_, value) in enumerate(where.where)}

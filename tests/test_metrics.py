@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from closeloop import cube, glossary, metrics
-from closeloop.model import Slice
+from closeloop.model import Metric, Slice
 
 from .random_merchant import AS_OF, TICKET_COST, Row, Rows, due, known, opened, random_rows, worked
 
@@ -252,6 +252,14 @@ def test_a_metric_is_what_a_loop_over_the_rows_counts(
 def test_every_metric_can_be_had_where_every_column_is(con: duckdb.DuckDBPyConnection) -> None:
     made = cube.build(con, WEEK, metrics.METRICS)
     assert {name for name, why in made.missing if why.startswith("needs")} == {"late_handover"}  # has no deadlines
+
+
+@pytest.mark.parametrize("metric", metrics.METRICS, ids=lambda metric: metric.id)
+def test_every_row_of_a_metric_counts(metric: Metric, con: duckdb.DuckDBPyConnection) -> None:
+    """A sum leaves out what is unknown, so that a day without a case would be no day: an entry must say 0 there."""
+    asked = f"SELECT count(*), count({metric.bad}), count({metric.total}) FROM {metric.view}"
+    (counted,) = con.execute(f"{asked} WHERE ({metric.rows}) AND {metric.at} IS NOT NULL").fetchall()
+    assert len(set(counted)) == 1, counted
 
 
 def test_the_glossary_in_the_docs_is_the_one_of_the_entries() -> None:

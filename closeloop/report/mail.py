@@ -105,11 +105,6 @@ def failure(sender: str, owner: str, subject: str, text: str, when: datetime) ->
     return message
 
 
-def html_of(findings: Findings) -> str:
-    """Return the HTML of the mail alone, for a preview."""
-    return _html(_said(findings, _identity(findings, ()), attached=True))
-
-
 def save_eml(message: EmailMessage, path: Path) -> Path:
     """Write the message beside its target, then move it there, so that no reader sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -60,11 +60,6 @@ class Done:
     reports: tuple[Path, ...]
     outcomes: tuple[Outcome, ...] = ()
 
-    @property
-    def is_delivered(self) -> bool:
-        """Whether no mail is left unsent."""
-        return all(outcome.is_fine for outcome in self.outcomes)
-
 
 def weekly(request: run.Request, policy: Policy, journal: Journal, post: Post | None) -> Done:
     """Make what is due, mail it where `post` is given, and clear away what is old.

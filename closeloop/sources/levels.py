@@ -60,13 +60,3 @@ def held(counts: Iterable[TableCount], logged: int = 0) -> tuple[Level, ...]:
     """
     used = {count.table: count.rows_used for count in counts} | {"improvement_log": logged}
     return tuple(level for level in LEVELS if used.get(level.table))
-
-
-def one_more_file(counts: Iterable[TableCount], logged: int = 0) -> tuple[str, ...]:
-    """Say for each level that is not held what its file is and what it would answer, the nearest first."""
-    present = held(counts, logged)
-    return tuple(
-        f"{level.files[0].upper()}{level.files[1:]} would tell {level.gives}."
-        for level in LEVELS
-        if level not in present
-    )

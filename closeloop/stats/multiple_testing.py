@@ -31,44 +31,6 @@ def benjamini_hochberg(p: ArrayLike, *, any_dependence: bool = False) -> Floats:
     return q
 
 
-def tree_benjamini_hochberg(p: ArrayLike, parent: ArrayLike) -> Floats:
-    """Return q-values of tests arranged in a tree: totals, then their parts, then parts of parts.
-
-    Siblings form one Benjamini-Hochberg family, and a child is only looked at once its parent is
-    found: q is at least the parent's q. Selecting q <= d keeps the false discovery rate of each
-    level's selection near d, and that of the whole tree below 2.88 d (Yekutieli 2008, JASA
-    103:309-316, theorem 1, independent tests). A child of an untested (NaN) parent is untested.
-
-    Args:
-        p: P-values, NaN where not tested.
-        parent: Position of each test's parent in `p`, -1 for a root.
-
-    Raises:
-        ValueError: Lengths differ, a parent does not exist, or a test is its own ancestor.
-
-    """
-    p, parent = _checked(p), np.asarray(parent, dtype=np.int64)
-    if parent.shape != p.shape or (len(p) and not (parent.min() >= -1 and parent.max() < len(p))):
-        raise ValueError(f"parent must hold {len(p)} positions from -1 to {len(p) - 1}; given {parent!r}.")
-    own = np.full(len(p), np.nan)
-    for family in np.unique(parent):
-        siblings = parent == family
-        own[siblings] = benjamini_hochberg(p[siblings])
-    return _raise_to_ancestors(own, parent)
-
-
-def _raise_to_ancestors(q: Floats, parent: NDArray[np.int64]) -> Floats:
-    ancestor = parent.copy()
-    for _ in range(len(q) + 1):
-        below = np.flatnonzero(ancestor >= 0)
-        if not len(below):
-            return q
-        q = q.copy()
-        q[below] = np.maximum(q[below], q[ancestor[below]])
-        ancestor[below] = parent[ancestor[below]]
-    raise ValueError("parent must be a tree; a test is its own ancestor.")
-
-
 def _checked(p: ArrayLike) -> Floats:
     values = np.asarray(p, dtype=np.float64)
     if values.ndim != 1:

@@ -11,7 +11,7 @@ import pandas as pd
 from closeloop import words
 from closeloop.loop import Loop
 from closeloop.model import Metric
-from closeloop.stages import filter_sql
+from closeloop.slices import filter_sql
 from closeloop.workbench import names
 from closeloop.workbench.answers import Answer, Column, plain
 from closeloop.workbench.asked import Period, Subject

@@ -175,10 +175,9 @@ def test_inputs_are_named_by_their_system(combined: Callable) -> None:
                          "shipstation_csv/shipments.csv"]  # fmt: skip
 
 
-def test_the_next_file_is_named_with_what_it_would_tell(combined: Callable) -> None:
-    few, all_five = combined("shopify_csv"), None
+def test_each_file_adds_its_level(combined: Callable) -> None:
+    few = combined("shopify_csv")
     assert [level.code for level in levels.held(few.counts.values())] == ["L0"]
-    assert "ShipStation" in levels.one_more_file(few.counts.values())[0]
     all_five = combined(*MERCHANT)
     assert [level.code for level in levels.held(all_five.counts.values())] == ["L0", "L1", "L2", "L3", "L4"]
-    assert levels.one_more_file(all_five.counts.values(), logged=2) == ()
+    assert levels.held(all_five.counts.values(), logged=2) == levels.LEVELS

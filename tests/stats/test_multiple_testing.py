@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from closeloop.stats.multiple_testing import benjamini_hochberg, tree_benjamini_hochberg
+from closeloop.stats.multiple_testing import benjamini_hochberg
 
 P_VALUES = st.lists(st.just(0.0) | st.floats(1e-12, 1), min_size=1, max_size=30)
 
@@ -45,26 +45,3 @@ def test_refuses_what_is_no_probability(p):
 def test_refuses_a_table():
     with pytest.raises(ValueError, match=r"shape is \(1, 2\)"):
         benjamini_hochberg([[0.1, 0.2]])
-
-
-def test_children_are_a_family_of_their_own_and_need_their_parent():
-    #        total, two parts of it, two parts of the second part
-    p = [0.03, 0.001, 0.5, 0.0001, 0.2]
-    q = tree_benjamini_hochberg(p, [-1, 0, 0, 2, 2])
-    np.testing.assert_allclose(q, [0.03, 0.03, 0.5, 0.5, 0.5])
-
-
-def test_a_part_of_something_untested_is_untested():
-    assert np.isnan(tree_benjamini_hochberg([np.nan, 0.001], [-1, 0])).all()
-
-
-@given(P_VALUES)
-def test_a_tree_of_roots_is_one_family(p):
-    np.testing.assert_array_equal(tree_benjamini_hochberg(p, [-1] * len(p)), benjamini_hochberg(p))
-
-
-def test_refuses_a_circle_and_an_unknown_parent():
-    with pytest.raises(ValueError, match="own ancestor"):
-        tree_benjamini_hochberg([0.1, 0.2], [1, 0])
-    with pytest.raises(ValueError, match="from -1 to 1"):
-        tree_benjamini_hochberg([0.1, 0.2], [-1, 2])
