@@ -16,7 +16,7 @@ DECIDED = 0.55
 HOURS, PART = 1.5, 0.03
 """Hours, and the part of its usual length, that a step must have added to be told from its own wobble."""
 
-SHARPNESS = 1.6
+SHARPNESS = 2.5
 """The power to which weights are raised before they are scaled to one (temperature scaling: Guo et al. 2017,
 "On calibration of modern neural networks", section 4.2). Fitted by `benchmarks/patterns/calibration.py`, whose README
 says on which merchants."""

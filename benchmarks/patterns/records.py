@@ -59,7 +59,7 @@ def review(seed: int, scenario: Scenario, loop: Loop) -> Iterator[Record]:
     missing = gaps.gaps(loop.con, loop.week)
     truths = [one for one in scenario.problems if one.role == "problem"]
     decoys = [one for one in scenario.problems if one.role == "decoy"]
-    others = [(p, c) for p, c in shown if not any(_about(p, one) for one in truths)]
+    others = [(p, c) for p, c in shown if not any(_about(p, one) or _of_first_spell(p, one) for one in truths)]
     real = [p for p, _ in others if any(_made_worse(p, one) for one in decoys)]
     storms = [p for p, _ in others if p not in real and _is_storm(p, loop)]
     strange = [one for one in missing if not any(_is_gap_of(one, truth) for truth in truths)]
@@ -84,6 +84,11 @@ def review(seed: int, scenario: Scenario, loop: Loop) -> Iterator[Record]:
 def _about(pattern: Pattern, truth: Problem) -> bool:
     """A pattern can belong to what was planted when its metric can show it and its slice could hold it."""
     return _fits(pattern, truth) and pattern.onset >= truth.start - SLACK
+
+
+def _of_first_spell(pattern: Pattern, truth: Problem) -> bool:
+    """A problem that came back may be shown as one that has lasted since it first came."""
+    return _fits(pattern, truth) and any(abs(pattern.onset - one.start) <= SLACK for one in truth.effects)
 
 
 def _is_gap_of(alarm: Alarm, truth: Problem) -> bool:

@@ -254,7 +254,7 @@ def test_only_what_a_run_left_is_cleared_away(reports):
 
 def test_killed_three_times_at_random_and_the_next_run_succeeds(tmp_path_factory):
     reports, seen, started = weekly_sample.killed(tmp_path_factory.getbasetemp())
-    assert len(started) >= 4, "each run had a process that forks kernels, and some a kernel"
+    assert len(started) >= 3, "two runs had a process that forks kernels for sure, and one a kernel"
     assert not psutil.wait_procs(started, timeout=20)[1], "what a killed run has started ends by itself"
     for names_seen in seen:
         assert names_seen <= {lock.FILE, journal.FILE, f".{WEEK}.part"}, "half a report can be seen"
