@@ -106,10 +106,21 @@ def test_a_change_written_late_is_marked(tmp_path: Path) -> None:
         ({"shipped_on": "2026-10-19", "scope": "everything"}, True),
         ({"shipped_on": "2026-10-19", "scope": "region = Pacific"}, True),
         ({"shipped_on": "2026-10-19", "scope": "channel = web"}, False),
-        ({"shipped_on": "2026-10-19", "metric": "order_to_handover"}, False),
+        ({"shipped_on": "2026-10-19", "metric": "order_to_handover"}, True),
+        ({"shipped_on": "2026-10-19", "metric": "order_to_handover", "scope": "region = Pacific"}, False),
+        ({"shipped_on": "2026-10-19", "metric": "return_rate", "scope": "region = Pacific"}, False),
         ({"shipped_on": "2026-11-16", "review_date": "2026-12-14"}, False),
     ],
-    ids=["same scope", "wider scope", "other dimension", "other channel", "other metric", "after the review"],
+    ids=[
+        "same scope",
+        "wider scope",
+        "other dimension",
+        "other channel",
+        "same delay",
+        "same delay, other slice",
+        "other metric",
+        "after the review",
+    ],
 )
 def test_changes_that_overlap_are_marked(tmp_path: Path, other: dict[str, str], meets: bool) -> None:
     first, _ = changes.read(log(tmp_path, ROW, {**ROW, "id": "C2", "comparison": "", **other}))

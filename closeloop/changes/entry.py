@@ -107,18 +107,24 @@ def refuse_taken(new: Change, changes: Sequence[Change]) -> None:
         raise ValueError(f"id: {new.id!r} is already in the log; leave --id out to get the next free one")
 
 
+def _both(new: Change, other: Change) -> str:
+    if new.metric == other.metric:
+        return new.metric
+    return f"what delays both {new.metric} and {other.metric}"
+
+
 def refuse_overlap(new: Change, changes: Sequence[Change]) -> None:
     """Raise ValueError when a change would blur, or be blurred by, another one under review or just before it."""
     for other in overlapping(new, changes):
         raise ValueError(
-            f"change {new.id} and {other.id} ({other.change_shipped!r}) both act on {new.metric} in overlapping"
-            f" scopes ({new.scope} / {other.scope}), and {other.id} is under review from {other.shipped_on} to"
-            f" {window_end(other)}: neither effect could be told. Ship after that, narrow the scope, close {other.id}"
-            " first, or give --force, which marks both"
+            f"change {new.id} and {other.id} ({other.change_shipped!r}) both act on {_both(new, other)}"
+            f" in overlapping scopes ({new.scope} / {other.scope}), and {other.id} is under review from"
+            f" {other.shipped_on} to {window_end(other)}: neither effect could be told. Ship after that, narrow the"
+            f" scope, close {other.id} first, or give --force, which marks both"
         )
     for other in just_before(new, changes):
         raise ValueError(
-            f"change {other.id} ({other.change_shipped!r}) has only just worked on {new.metric} in an overlapping"
-            f" scope ({new.scope} / {other.scope}): what {new.id} adds could not be told from it. Ship four weeks"
-            f" after {other.settled}, or give --force, which marks {new.id}"
+            f"change {other.id} ({other.change_shipped!r}) has only just worked on {_both(new, other)}"
+            f" in an overlapping scope ({new.scope} / {other.scope}): what {new.id} adds could not be told"
+            f" from it. Ship four weeks after {other.settled}, or give --force, which marks {new.id}"
         )

@@ -10,6 +10,7 @@ from itertools import chain
 from closeloop.changes.history import Amendment
 from closeloop.changes.rows import window_end
 from closeloop.model import Change
+from closeloop.problems import one_delay
 from closeloop.words import day
 
 PICKED = "picked by its result"
@@ -44,7 +45,7 @@ def _marked(change: Change, changes: Sequence[Change], amendments: Sequence[Amen
 
 
 def _in_turn(change: Change, others: Sequence[Change]) -> list[Change]:
-    """Return the others of the same metric and an overlapping scope that came and went, or come, outside its review.
+    """Return the others that can move the same number and came and went, or come, outside its review.
 
     One that was closed without a clear effect left things as they were.
     """
@@ -74,17 +75,23 @@ def _shortly_before(change: Change, others: Sequence[Change]) -> list[Change]:
 
 
 def overlapping(change: Change, others: Sequence[Change]) -> tuple[Change, ...]:
-    """Return the others of the same metric and an overlapping scope that ship during its review, or it in theirs."""
+    """Return the others that can move the same number and ship during its review, or it in theirs."""
     return tuple(other for other in others if _meets(change, other) or _meets(other, change))
 
 
 def _meets(first: Change, second: Change) -> bool:
-    """Whether the second shipped in the first one's scope, at its metric, while the first was under review."""
+    """Whether the second shipped where the first acts while that was under review."""
     return _same_place(first, second) and first.shipped_on <= second.shipped_on < window_end(first)
 
 
 def _same_place(first: Change, second: Change) -> bool:
-    return first.id != second.id and first.metric == second.metric and first.scope.overlaps(second.scope)
+    """Whether two changes can move one number, be it that one delay shows in both of their metrics."""
+    if first.id == second.id:
+        return False
+    if first.metric == second.metric:
+        return first.scope.overlaps(second.scope)
+    within = first.scope.contains(second.scope) or second.scope.contains(first.scope)
+    return within and one_delay(first.metric, second.metric)
 
 
 def _written_late(change: Change) -> list[str]:
