@@ -29,7 +29,7 @@ NEW_DAYS = 14
 def alarms(con: duckdb.DuckDBPyConnection, day: date) -> tuple[Pattern, ...]:
     """Return what stands out in the seven days that end the evening before `day`, the surest first.
 
-    What a day off alone may have made is among it and says so.
+    What a day off alone may have made comes last and says so.
 
     The facts must be built on `con` as of six in the morning of `day`. Days are moved so that each period of seven
     days ends like the newest one; so every period holds each weekday once, and the tests are those of the weekly
@@ -43,9 +43,9 @@ def alarms(con: duckdb.DuckDBPyConnection, day: date) -> tuple[Pattern, ...]:
     strains = {series.metric.id: strain_of(series.until(week)) for series in moved.series}
     leaves: dict[str, Leaves] = {}
     found, _ = scan_week(con, moved, week, strains, leaves, Q_DAILY)
-    kept, waiting = days_off(con).split(_moved_back(pattern, ahead) for pattern in found)
-    new = (p for p in (*kept, *waiting) if p.onset >= day - timedelta(days=NEW_DAYS))
-    return tuple(sorted(one_problem_once(list(new)), key=lambda pattern: pattern.p))
+    once = one_problem_once(found, leaves)
+    kept, waiting = days_off(con).split(_moved_back(pattern, ahead) for pattern in once)
+    return tuple(p for p in (*kept, *waiting) if p.onset >= day - timedelta(days=NEW_DAYS))
 
 
 def _is_quick(metric: Metric) -> bool:

@@ -63,11 +63,11 @@ def find(con: duckdb.DuckDBPyConnection, cube: Cube, changes: Sequence[Change] =
         new, tests = scan_week(con, cube, week, strains, leaves)
         each = not_mended(cube, week, [*new, *_still_up(cube, week, each, new)], changes)
         kept, waiting = off.split(each)
-        patterns = identified(one_problem_once(kept), before)
+        patterns = identified(one_problem_once(kept, leaves), before)
         names = {pattern.id for pattern in patterns}
         resolved = tuple(replace(p, status="resolved") for p in before if p.id not in names)
         before = patterns
-    return Found(before, resolved, tests, tuple(one_problem_once(waiting)))
+    return Found(before, resolved, tests, tuple(one_problem_once(waiting, leaves)))
 
 
 def _still_up(cube: Cube, week: date, before: Sequence[Pattern], now: Sequence[Pattern]) -> list[Pattern]:

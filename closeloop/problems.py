@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 
+from closeloop.leaves import Leaves
 from closeloop.model import Pattern, stable_id
 
 LONGEST_DRIFT = 20
@@ -16,17 +18,30 @@ WORSE = 1.2
 STRANGERS = 3
 """The distance of two patterns that have nothing to do with each other."""
 
+NORMAL = 8
+"""Weeks before a pattern that tell how many bad rows there were without it."""
+
+ECHO = 0.7
+"""The part of a rise that lies within another pattern's slice, from which it is that one's doing."""
+
+WEEK = timedelta(weeks=1)
+NO_LEAVES: Mapping[str, Leaves] = {}
+
 UPSTREAM = ("ready_to_label", "late_handover", "order_to_handover", "label_to_first_scan", "idle_labels",
             "exception_rate", "slow_transit", "on_time_delivery")  # fmt: skip
 """Metrics in the order in which one delay passes through them."""
 
 
-def one_problem_once(found: Sequence[Pattern]) -> list[Pattern]:
-    """Fold patterns of several metrics that one delay passes through, keeping the most certain."""
+def one_problem_once(found: Sequence[Pattern], leaves: Mapping[str, Leaves] = NO_LEAVES) -> list[Pattern]:
+    """Fold patterns of several metrics that one delay passes through, keeping the most certain.
+
+    With the `leaves` of a metric, what rose in it is also held against patterns in slices that cross its own: their
+    parcels may make it.
+    """
     kept: list[Pattern] = []
     for pattern in found:
         part = next((i for i, other in enumerate(kept) if _is_part(pattern, other)), None)
-        same = next((i for i, other in enumerate(kept) if _same_problem(other, pattern)), None)
+        same = next((i for i, o in enumerate(kept) if _same_problem(o, pattern) or _echoes(pattern, o, leaves)), None)
         if part is not None:
             kept[part] = replace(kept[part], folded=(*kept[part].folded, pattern.slice))
         elif same is not None:
@@ -45,6 +60,33 @@ def _is_part(pattern: Pattern, other: Pattern) -> bool:
 def _same_problem(one: Pattern, other: Pattern) -> bool:
     related = one.metric != other.metric and one_delay(one.metric, other.metric)
     return related and nested(one, other) and _together(one, other)
+
+
+def _echoes(pattern: Pattern, other: Pattern, leaves: Mapping[str, Leaves]) -> bool:
+    """Whether what rose is mostly the doing of another pattern's parcels, be it in another metric of the same delay.
+
+    Its bad rows since that one began are held against the weeks before either: within the crossing and beside it.
+    """
+    mine = leaves.get(pattern.metric)
+    if not (
+        mine
+        and one_delay(pattern.metric, other.metric)
+        and pattern.slice.overlaps(other.slice)
+        and set(other.slice.dims) <= set(mine.codes)
+    ):
+        return False
+    since, first = max(pattern.onset, other.onset), min(pattern.onset, other.onset)
+    rows = mine.only(mine.mask(pattern.slice))
+    crossing = rows.mask(other.slice)
+    within, beside = (_rise(rows.only(part), first, since, pattern.week) for part in (crossing, ~crossing))
+    return within > 0 and within >= ECHO * (within + max(beside, 0.0))
+
+
+def _rise(rows: Leaves, first: date, since: date, last: date) -> float:
+    """Return how many more bad rows a week there are from `since` to `last` than in `NORMAL` weeks before."""
+    before = rows.only(rows.between(first - NORMAL * WEEK, first - WEEK)).bad.sum() / NORMAL
+    now = rows.only(rows.between(since, last)).bad.sum() / ((last - since).days // 7 + 1)
+    return float(now - before)
 
 
 def one_delay(metric: str, other: str) -> bool:

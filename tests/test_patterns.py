@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from closeloop import patterns, problems, scan, simulate, strains, weeks
+from closeloop.leaves import Leaves
 from closeloop.loop import Loop
 from closeloop.model import Change, Estimate, Pattern, Slice
 from closeloop.patterns import Found
@@ -229,3 +230,32 @@ def test_names_of_a_week_do_not_depend_on_when_one_asks(at: At, demo_week: Calla
     assert [(p.id, p.first_seen) for p in asked_then.patterns] == [
         (p.id, p.first_seen) for p in at("2026-W38").patterns
     ]
+
+
+@pytest.mark.parametrize("week", ["2026-W45", "2026-W46", "2026-W47"])
+def test_a_slow_lane_is_not_shown_again_as_late_parcels_of_its_dock(at: At, week: str) -> None:
+    """The dock's parcels into that region are late again because of the lane; a dip in September was another's."""
+    late = [p for p in at(week).patterns if touches(p, LANE)]
+    assert len(late) == 1
+
+
+def crossing(inside: float, beside: float) -> Leaves:
+    """Bad rows of a dock by week: ten in each of two carriers, and more in either of them in the last two weeks."""
+    weeks = np.array([date(2026, 8, 3) + timedelta(weeks=k) for k in range(16)], dtype="datetime64[D]")
+    bad = np.concatenate([np.full(16, 10.0), np.full(16, 10.0)])
+    bad[[14, 15]] += inside
+    bad[[30, 31]] += beside
+    codes = {"carrier": np.repeat([0, 1], 16), "warehouse": np.zeros(32, dtype=np.int_)}
+    return Leaves(np.tile(weeks, 2), bad, codes, {"carrier": {"UPS": 0, "USPS": 1}, "warehouse": {"NV": 0}})
+
+
+@pytest.mark.parametrize(
+    ("inside", "beside", "shown"), [(20, 0, 1), (20, 5, 1), (20, 15, 2), (0, 20, 2), (20, -9, 1)]
+)
+def test_what_another_pattern_makes_is_no_pattern_of_its_own(inside: float, beside: float, shown: int) -> None:
+    onset, week = date(2026, 11, 9), date(2026, 11, 16)
+    lane = one("slow_transit", "carrier = UPS", onset=onset, week=week)
+    dock = one("on_time_delivery", "warehouse = NV", onset=onset, week=week)
+    found = problems.one_problem_once([lane, dock], {"on_time_delivery": crossing(inside, beside)})
+    assert len(found) == shown
+    assert len(problems.one_problem_once([lane, dock])) == 2, "without the rows nobody can tell"

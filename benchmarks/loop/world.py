@@ -44,7 +44,7 @@ class World:
         strains = {s.metric.id: strain_of(s, made) for s in seen.series if s.metric.scanned}
         rises, _ = patterns.scan_week(self.con, seen, seen.week, strains, self.leaves)
         kept, _ = days_off(self.con).split(patterns.not_mended(seen, seen.week, rises, made))
-        found = one_problem_once(kept)
+        found = one_problem_once(kept, self.leaves)
         return [replace(p, id=stable_id("P", p.metric, p.slice), first_seen=seen.week) for p in found]
 
     def bad(self, metric: str) -> npt.NDArray[np.float64]:
