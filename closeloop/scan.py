@@ -153,30 +153,49 @@ def explain(con: duckdb.DuckDBPyConnection, first: Scan, leaves: dict[str, Leave
     return found
 
 
+class Level(NamedTuple):
+    """What a slice shows a week, what is to be expected of it, and its rows, or their cost."""
+
+    observed: float
+    expected: float
+    total: float
+
+
+def _level(scan_: Scan, row: int) -> Level:
+    best, window = scan_.best, int(scan_.window[row])
+    return Level(*(float(each[row]) / window for each in (best.observed, best.expected, best.total)))
+
+
+def _newest(scan_: Scan, row: int) -> Level:
+    """Return the level of the newest one or two weeks of the window."""
+    weeks, whole, series = max(1, min(2, int(scan_.window[row]) // 2)), _level(scan_, row), scan_.series
+    bad, total = (float(each[row, -weeks:].sum()) / weeks for each in (series.bad, series.total))
+    return Level(bad, whole.expected / whole.total * total, total)
+
+
 def _goes_on(scan_: Scan, row: int) -> bool:
     """Tell whether the newest one or two weeks of the window are still up, not only the older ones."""
     if scan_.lately[row] > LATELY:
         return False
-    newer = slice(-max(1, min(2, int(scan_.window[row]) // 2)), None)
-    series = scan_.series
-    usual = float(scan_.best.expected[row] / scan_.best.total[row])
-    whole = float(scan_.best.observed[row] / scan_.best.total[row]) - usual
-    n = float(series.total[row, newer].sum())
-    return n > 0 and float(series.bad[row, newer].sum()) / n - usual >= STILL_UP * whole
+    whole, newest = _level(scan_, row), _newest(scan_, row)
+    rise = (whole.observed - whole.expected) / whole.total
+    return newest.total > 0 and (newest.observed - newest.expected) / newest.total >= STILL_UP * rise
 
 
 def _worth(scan_: Scan, row: int) -> bool:
-    if not _goes_on(scan_, row):
-        return False
-    excess = float(scan_.best.observed[row] - scan_.best.expected[row])
-    if scan_.series.metric.kind == "index":
-        per_week = excess / int(scan_.window[row])
-        whole = float(scan_.series.bad[0, -8:].mean())
-        own = MIN_COST_SHARE * float(scan_.best.expected[row])
-        return excess >= own and per_week >= MIN_COST_OF_ALL * whole
-    floor = max(MIN_EXCESS, MIN_SHARE_OF_ALL * float(scan_.series.total[0, -8:].mean()))
-    ratio = float(scan_.best.observed[row]) / max(float(scan_.best.expected[row]), 1e-9)
-    return excess / int(scan_.window[row]) >= floor and ratio >= MIN_RATIO
+    """Tell whether a rise goes on and is large enough: what still grows is worth what it has come to."""
+    return _goes_on(scan_, row) and any(
+        _is_large(scan_.series, level) for level in (_level(scan_, row), _newest(scan_, row))
+    )
+
+
+def _is_large(series: Series, level: Level) -> bool:
+    excess = level.observed - level.expected
+    if series.metric.kind == "index":
+        whole = float(series.bad[0, -8:].mean())
+        return excess >= max(MIN_COST_SHARE * level.expected, MIN_COST_OF_ALL * whole)
+    floor = max(MIN_EXCESS, MIN_SHARE_OF_ALL * float(series.total[0, -8:].mean()))
+    return excess >= floor and level.observed / max(level.expected, 1e-9) >= MIN_RATIO
 
 
 def _score(scan_: Scan, row: int) -> float:

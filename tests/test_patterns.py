@@ -5,16 +5,17 @@ returns (about 6 more a week) and the portal's waiting orders can all be told fr
 zones inside them cannot always, so a slice is right when it overlaps the planted one and names its cause.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache as remember
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
-from closeloop import patterns, problems, scan, simulate, strains, weeks
+from closeloop import cube, metrics, patterns, problems, scan, simulate, strains, weeks
 from closeloop.leaves import Leaves
 from closeloop.loop import Loop
 from closeloop.model import Change, Estimate, Pattern, Slice
@@ -259,3 +260,33 @@ def test_what_another_pattern_makes_is_no_pattern_of_its_own(inside: float, besi
     found = problems.one_problem_once([lane, dock], {"on_time_delivery": crossing(inside, beside)})
     assert len(found) == shown
     assert len(problems.one_problem_once([lane, dock])) == 2, "without the rows nobody can tell"
+
+
+def prices(newest: Sequence[float], seed: int = 7) -> cube.Series:
+    """What two carriers cost a week over the reference price, with a price of USPS that rises in the newest weeks."""
+    rng, weeks = np.random.default_rng(seed), 40
+    total = np.full((2, weeks), 5000.0) * rng.uniform(0.95, 1.05, (2, weeks))
+    bad = total * (1 + rng.normal(0, 0.005, (2, weeks)))
+    bad[1, weeks - len(newest) :] *= 1 + np.array(newest)
+    both = [np.vstack([each.sum(axis=0), each]) for each in (bad, bad**2 / 300, total)]
+    mondays = tuple(date(2026, 2, 16) + timedelta(weeks=k) for k in range(weeks))
+    slices = (Slice(), Slice.parse("carrier = UPS"), Slice.parse("carrier = USPS"))
+    return cube.Series(metrics.by_id("cost_index"), slices, mondays, *both, np.ones(weeks, dtype=np.bool_))
+
+
+@pytest.mark.parametrize(
+    ("newest", "found"),
+    [((0.003, 0.006, 0.009, 0.012), False), ((0.006, 0.012, 0.018, 0.024, 0.03), True), ((), False)],
+)
+def test_what_grows_is_worth_what_it_has_come_to(newest: tuple[float, ...], found: bool) -> None:
+    """A price that creeps up is told once it is 2 % dearer, not once the mean of the weeks is."""
+    series = prices(newest)
+    learnt = strains.strain_of(series).of(series)
+    week = np.array(series.weeks, dtype="datetime64[D]")
+    leaves = Leaves(
+        np.tile(week, 2), series.bad[1:].ravel(), {"carrier": np.repeat([0, 1], len(week))},
+        {"carrier": {"UPS": 0, "USPS": 1}},
+    )  # fmt: skip
+    with duckdb.connect() as con:
+        picks = scan.explain(con, scan.scan(series, learnt), {"cost_index": leaves}, 0.005)
+    assert [series.slices[pick.row].spoken for pick in picks] == (["USPS"] if found else [])
