@@ -262,7 +262,7 @@ def test_what_another_pattern_makes_is_no_pattern_of_its_own(inside: float, besi
     assert len(problems.one_problem_once([lane, dock])) == 2, "without the rows nobody can tell"
 
 
-def prices(newest: Sequence[float], seed: int = 7) -> cube.Series:
+def prices(newest: Sequence[float], seed: int = 6) -> cube.Series:
     """What two carriers cost a week over the reference price, with a price of USPS that rises in the newest weeks."""
     rng, weeks = np.random.default_rng(seed), 40
     total = np.full((2, weeks), 5000.0) * rng.uniform(0.95, 1.05, (2, weeks))
