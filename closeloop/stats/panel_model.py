@@ -49,7 +49,7 @@ class Panel(NamedTuple):
 
 TIMES = Prior((0.7, 1.0, 1.4, 2.0, 2.8), (0.14, 0.68, 0.09, 0.06, 0.03))
 SLOPE = Prior((0.0,), (1.0,))
-TREND = Prior((0.0, 0.02, -0.02), (0.56, 0.22, 0.22))
+TREND = Prior((0.0, 0.02, -0.02), (0.60, 0.20, 0.20))
 ABOUT = 0.4  # sd of a trend around the one it is about, as a part of it
 LOADING = Prior((0.0, 0.5), (0.85, 0.15))
 SEASON_VARIANCE = 0.15**2  # how far the seasons of a unit stray from those of all
