@@ -10,7 +10,7 @@ from closeloop.comparisons import Spread
 from closeloop.model import Evidence, Metric, Origin, Pattern, Stage
 from closeloop.narrowing import Narrowed
 
-DECIDED = 0.55
+DECIDED = 0.6
 """The weight that an origin must have to be named."""
 
 HOURS, PART = 1.5, 0.03

@@ -62,6 +62,10 @@ def test_an_id_that_only_the_history_knows_is_not_used_again(log: Path) -> None:
         ({"placebo_metric": "ready_to_label"}, "the new change, placebo_metric: is the metric itself"),
         ({"since": "2026-10-06"}, "the new change, since: the pattern cannot begin after shipped_on (2026-10-05)"),
         ({"notes": "\udcff"}, "the new change, notes: holds a character that UTF-8 cannot write"),
+        (
+            {"id": "<<<<<<< ours"},
+            "the new change, id: '<<<<<<< ours' begins like the mark that git leaves",
+        ),
         ({"id": "C1", "scope": "channel = retail"}, "id: 'C1' is already in the log; leave --id out"),
     ],
 )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from closeloop import changes
 from closeloop.changes import log_file
-from closeloop.changes.cells import FORMULA, clean, guarded, unguarded
+from closeloop.changes.cells import CONFLICT, FORMULA, clean, guarded, unguarded
 from closeloop.changes.log_file import Revision
 from closeloop.metrics import METRICS
 from closeloop.model import Change, Estimate, Slice
@@ -48,7 +48,7 @@ def any_change(draw: st.DrawFn) -> Change:
     values = st.sampled_from(["FedEx", "Home & Garden", "4+ lines", "=1+1"])
     scope = Slice.of(draw(st.dictionaries(st.sampled_from(metric.dims), values, max_size=2)).items())
     change = Change(
-        id=draw(filled),
+        id=draw(filled.filter(lambda text: not text.startswith(CONFLICT))),
         pattern=draw(filled),
         root_cause=draw(filled),
         change_shipped=draw(filled),

@@ -66,7 +66,7 @@ def _settled(change: Change) -> date:
 
 def just_before(change: Change, others: Sequence[Change]) -> tuple[Change, ...]:
     """Return the others that worked in its scope too short a time before it to hold it against what they left."""
-    return tuple(other for other in _shortly_before(change, others) if other.verdict != "worsened")
+    return tuple(other for other in _shortly_before(change, others) if other.verdict == "improved")
 
 
 def _shortly_before(change: Change, others: Sequence[Change]) -> list[Change]:
@@ -102,7 +102,9 @@ def _written_late(change: Change) -> list[str]:
 
 def _overlaps(change: Change, others: Sequence[Change]) -> list[str]:
     beside = [_beside(change, other) for other in others if _meets(change, other) or _meets(other, change)]
-    return beside + [_right_after(other) for other in _shortly_before(change, others)]
+    return beside + [
+        _right_after(other) for other in _shortly_before(change, others) if other.verdict in ("improved", "worsened")
+    ]
 
 
 def _beside(change: Change, other: Change) -> str:

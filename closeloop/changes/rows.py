@@ -9,7 +9,7 @@ from datetime import date
 from typing import cast, get_args
 
 from closeloop import metrics, segments
-from closeloop.changes.cells import COLUMNS, OUTCOME, REQUIRED, Row
+from closeloop.changes.cells import COLUMNS, CONFLICT, OUTCOME, REQUIRED, Row
 from closeloop.model import Change, ChangeKind, Decision, Estimate, Metric, TimeMetric
 from closeloop.slices import Slice
 
@@ -136,7 +136,14 @@ def _estimate(text: str) -> Estimate:
     return Estimate(value, low, high)
 
 
+def _id(text: str) -> str:
+    if text.startswith(CONFLICT):
+        raise ValueError(f"{text!r} begins like the mark that git leaves of a merge; name it otherwise, such as C7")
+    return text
+
+
 CHECKS: dict[str, Callable[[str], object]] = {
+    "id": _id,
     **dict.fromkeys(DATES, _date),
     "metric": _measure,
     "placebo_metric": _measure,
