@@ -40,11 +40,11 @@ class Bench(NamedTuple):
 
 SUITE: dict[str, Bench] = {
     "surveillance": Bench("surveillance/run.py", "--replicates 40 --seeds 201 202 203", "--replicates 1 --seeds 201"),
-    "impact": Bench("impact/run.py", "--studies 400 --seed 400000", "--studies 2 --seed 1 --only iid hours"),
+    "impact": Bench("impact/run.py", "--studies 400 --seed 1010000", "--studies 2 --seed 1 --only iid hours"),
     "localise": Bench("localise/run.py", "S L C D incident --cubes 40 --seed 20000", "incident --cubes 2"),
     "cubes": Bench("cubes/run.py", "--cubes 40 --seed 41000", "--cubes 2 --seed 1 --alone --sizes 30k"),
     "patterns": Bench(
-        "patterns/run.py", "--seeds 62000 62200 --to .closeloop/patterns.jsonl", "--seeds 3007 3008 --orders 300"
+        "patterns/run.py", "--seeds 67000 67106 --to .closeloop/patterns.jsonl", "--seeds 3007 3008 --orders 300"
     ),
     "report": Bench("report/run.py", "--orders 300 --rounds 2", "--weeks 14 --orders 40 --rounds 1"),
     "page": Bench("page/run.py", "--weeks 40 --orders 5000", "--weeks 14 --orders 40"),
@@ -52,7 +52,7 @@ SUITE: dict[str, Bench] = {
     "endurance": Bench("endurance/run.py", "--orders 60 --every 52 --whole", "--orders 40 --weeks 4 --every 3"),
     "loop": Bench(
         "loop/run.py",
-        "--merchants 5 --seed 31000 --to .closeloop/loop.jsonl",
+        "--merchants 18 --seed 32000 --to .closeloop/loop.jsonl",
         "--merchants 1 --seed 51 --orders 150 --weeks 6 --to {folder}/loop.jsonl --picture {folder}/loop.svg",
     ),
     "scale": Bench("scale/run.py", "--millions 1", "{folder}/scale --millions 0.002 --held 2000"),
