@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import duckdb
+import numpy as np
 
 from closeloop import cube, metrics
 from closeloop.days_off import days_off
@@ -43,9 +44,10 @@ def alarms(con: duckdb.DuckDBPyConnection, day: date) -> tuple[Pattern, ...]:
     strains = {series.metric.id: strain_of(series.until(week)) for series in moved.series}
     leaves: dict[str, Leaves] = {}
     found, _ = scan_week(con, moved, week, strains, leaves, Q_DAILY)
-    once = one_problem_once(found, leaves)
-    kept, waiting = days_off(con).split(_moved_back(pattern, ahead) for pattern in once)
-    return tuple(p for p in (*kept, *waiting) if p.onset >= day - timedelta(days=NEW_DAYS))
+    kept, waiting = days_off(con).split(_moved_back(pattern, ahead) for pattern in found)
+    rows = {name: replace(one, week=one.week - np.timedelta64(ahead.days, "D")) for name, one in leaves.items()}
+    once = (*one_problem_once(kept, rows), *one_problem_once(waiting, rows))
+    return tuple(p for p in once if p.onset >= day - timedelta(days=NEW_DAYS))
 
 
 def _is_quick(metric: Metric) -> bool:
