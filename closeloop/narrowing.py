@@ -118,7 +118,7 @@ def _rivals(
         if i >= 0 and value not in UNNAMED and _excess(level) > HALF * _excess(own)
     }  # fmt: skip
     for other in sorted(known | alike):
-        if other.contains(segment) or segment.contains(other) or UNNAMED & set(dict(other.where).values()):
+        if other.nests(segment) or UNNAMED & set(dict(other.where).values()):
             continue
         inside, rest = _sides(con, metric, pattern, other)
         if inside is None or rest is None or rest.rose_with(inside.change) is not False:

@@ -15,7 +15,7 @@ from closeloop.cube import Cube, Series
 from closeloop.days_off import days_off
 from closeloop.leaves import Leaves
 from closeloop.model import Change, Estimate, Metric, Pattern, Point, Slice
-from closeloop.problems import LONGEST_DRIFT, identified, nested, one_delay, one_problem_once, one_spell
+from closeloop.problems import LONGEST_DRIFT, identified, one_delay, one_problem_once, one_spell
 from closeloop.scan import STILL_UP, Pick, Q, Scan, explain, large_enough, scan
 from closeloop.stats import level_shift
 from closeloop.stats.control_chart import control_chart
@@ -78,7 +78,7 @@ def _still_up(cube: Cube, week: date, before: Sequence[Pattern], now: Sequence[P
     """
     found: list[Pattern] = []
     for old in before:
-        if not any(old.metric == new.metric and (nested(old, new) or one_spell(old, new)) for new in now):
+        if not any(old.metric == new.metric and (old.slice.nests(new.slice) or one_spell(old, new)) for new in now):
             series = cube.of(old.metric).until(week)
             found += [carried] if (carried := _carried(old, large_enough(series), week)) else []
     return found
@@ -121,7 +121,7 @@ def not_mended(cube: Cube, week: date, found: Sequence[Pattern], changes: Sequen
 def _mended(series: Series, pattern: Pattern, change: Change) -> bool:
     if not (pattern.onset < change.shipped_on and one_delay(pattern.metric, change.metric)):
         return False
-    if not (pattern.slice.contains(change.scope) or change.scope.contains(pattern.slice)):
+    if not pattern.slice.nests(change.scope):
         return False
     since = sum(monday >= change.settled for monday in series.weeks)
     return since > 0 and not _is_up(series, pattern, since)

@@ -59,7 +59,7 @@ def _is_part(pattern: Pattern, other: Pattern) -> bool:
 
 def _same_problem(one: Pattern, other: Pattern) -> bool:
     related = one.metric != other.metric and one_delay(one.metric, other.metric)
-    return related and nested(one, other) and _together(one, other)
+    return related and one.slice.nests(other.slice) and _together(one, other)
 
 
 def _echoes(pattern: Pattern, other: Pattern, leaves: Mapping[str, Leaves]) -> bool:
@@ -99,11 +99,6 @@ def one_spell(one: Pattern, other: Pattern) -> bool:
     return one.slice.overlaps(other.slice) and _together(one, other)
 
 
-def nested(one: Pattern, other: Pattern) -> bool:
-    """Whether one slice lies within the other."""
-    return one.slice.contains(other.slice) or other.slice.contains(one.slice)
-
-
 def _together(one: Pattern, other: Pattern) -> bool:
     """Whether two patterns may have begun as one; a drift shows in some metrics long before others."""
     slow = "drift" in (one.kind, other.kind)
@@ -127,7 +122,7 @@ def _distance(old: Pattern, new: Pattern) -> int:
         return 2 if _same_problem(old, new) else STRANGERS
     if old.slice == new.slice:
         return 0
-    if nested(old, new):
+    if old.slice.nests(new.slice):
         return 1
     return 2 if old.slice.overlaps(new.slice) and old.onset == new.onset else STRANGERS
 

@@ -83,6 +83,10 @@ class Slice:
         """Whether every row of `other` is also in this slice."""
         return set(self.where) <= set(other.where)
 
+    def nests(self, other: Slice) -> bool:
+        """Whether one of the two lies within the other."""
+        return self.contains(other) or other.contains(self)
+
     def overlaps(self, other: Slice) -> bool:
         """Whether some row could be in both: no dimension is fixed to two values."""
         mine = dict(self.where)
@@ -90,15 +94,13 @@ class Slice:
 
 
 EVERYTHING = Slice()
+"""All orders and parcels."""
 
 
 def filter_sql(where: Slice) -> tuple[str, dict[str, str]]:
     """Return a SQL condition with its values apart, since they come from data."""
     parts = [f"{dim} = $value{i}" for i, (dim, _) in enumerate(where.where)]
     return " AND ".join(parts) or "true", {f"value{i}": value for i, (_, value) in enumerate(where.where)}
-
-
-"""All orders and parcels."""
 
 
 def _said(dim: str, value: str) -> str:

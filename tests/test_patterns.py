@@ -94,7 +94,7 @@ def test_one_problem_is_shown_once(at: At) -> None:
     shown = at("2026-W47").patterns
     for i, one in enumerate(shown):
         for other in shown[i + 1 :]:
-            nested = one.slice.contains(other.slice) or other.slice.contains(one.slice)
+            nested = one.slice.nests(other.slice)
             assert not (nested and one.metric == other.metric), (one.slice, other.slice)
     lane = those(at("2026-W47"), LANE, "slow_transit")[0]
     assert len(lane.folded) > 0, "its carrier, its region and their zones rose too"

@@ -14,7 +14,7 @@ from benchmarks.loop.year import Mending, Trouble, Year
 from closeloop import causes, changes
 from closeloop.cube import Cube
 from closeloop.model import Cause, Change, Pattern, Verdict
-from closeloop.problems import UPSTREAM
+from closeloop.problems import one_delay
 from closeloop.slices import Slice
 
 SETTLING = {"slow_transit": 7, "on_time_delivery": 7}
@@ -156,8 +156,7 @@ def _taken(pattern: Pattern, change: Change) -> bool:
 
 def _related(pattern: Pattern, change: Change) -> bool:
     """Whether a pattern can be another view of what a change is about."""
-    nested = pattern.slice.contains(change.scope) or change.scope.contains(pattern.slice)
-    return nested and (pattern.metric == change.metric or {pattern.metric, change.metric} <= set(UPSTREAM))
+    return pattern.slice.nests(change.scope) and one_delay(pattern.metric, change.metric)
 
 
 def _cause(here: World, seen: Cube, pattern: Pattern, looked: dict[str, list[Cause]]) -> Cause | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from closeloop.changes import history
 from closeloop.changes.cells import Row, clean
 from closeloop.changes.log_file import Revision, read, revise
-from closeloop.changes.marks import just_before, marked, overlapping
+from closeloop.changes.marks import BASELINE, just_before, marked, overlapping
 from closeloop.changes.rows import cells_of, changes_of, doubts_of, window_end
 from closeloop.model import Change
 
@@ -47,8 +47,8 @@ def next_id(path: Path) -> str:
 def add(path: Path, cells: Mapping[str, str], *, force: bool = False) -> Change:
     """Add one change to the log; without an `id` it gets the next free one.
 
-    Raises ValueError when a column is faulty, the id is taken, or, unless `force`, another change acts on the
-    same metric in an overlapping scope at the same time. Forced in, both keep a mark that lowers their verdicts.
+    Raises ValueError when a column is faulty, the id is taken, or, unless `force`, another change that can move the
+    same number is under review or has only just worked. Forced in, those keep a mark that lowers their verdicts.
     """
 
     def with_it(changes: tuple[Change, ...]) -> Revision:
@@ -126,5 +126,5 @@ def refuse_overlap(new: Change, changes: Sequence[Change]) -> None:
         raise ValueError(
             f"change {other.id} ({other.change_shipped!r}) has only just worked on {_both(new, other)}"
             f" in an overlapping scope ({new.scope} / {other.scope}): what {new.id} adds could not be told"
-            f" from it. Ship four weeks after {other.settled}, or give --force, which marks {new.id}"
+            f" from it. Ship on {other.settled + BASELINE} or later, or give --force, which marks {new.id}"
         )

@@ -90,8 +90,7 @@ def _same_place(first: Change, second: Change) -> bool:
         return False
     if first.metric == second.metric:
         return first.scope.overlaps(second.scope)
-    within = first.scope.contains(second.scope) or second.scope.contains(first.scope)
-    return within and one_delay(first.metric, second.metric)
+    return first.scope.nests(second.scope) and one_delay(first.metric, second.metric)
 
 
 def _written_late(change: Change) -> list[str]:
