@@ -112,19 +112,22 @@ def levels(
         """,
         {**values, **final_span(pattern)},
     ).df()
-    found: dict[Key, Level] = {ALL: _level(rows[rows["level"] == (1 << len(by)) - 1], metric)}
+    level = rows["level"].to_numpy()
+    days = rows[["since", "bad", "total", "n"]].to_numpy(dtype=np.float64)
+    found: dict[Key, Level] = {ALL: _level(days[level == (1 << len(by)) - 1], metric)}
     for i, name in enumerate(named):
-        mine = rows[rows["level"] == (1 << len(by)) - 1 - (1 << (len(by) - 1 - i))].dropna(subset=name)
-        found |= {(i, str(value)): _level(part, metric) for value, part in mine.groupby(name, sort=True)}
+        mine = level == (1 << len(by)) - 1 - (1 << (len(by) - 1 - i))
+        codes, told = pd.factorize(rows[name].to_numpy(dtype=object)[mine], sort=True)
+        found |= {(i, str(value)): _level(days[mine][codes == k], metric) for k, value in enumerate(told)}
     return found
 
 
-def _level(days: pd.DataFrame, metric: Metric) -> Level:
-    since = days["since"].to_numpy(dtype=np.bool_)
-    bad, total = (days[name].to_numpy(dtype=np.float64) for name in ("bad", "total"))
-    before, now = (_ratio(bad[part], total[part], metric.kind == "share") for part in (~since, since))
-    counts = days["n"].to_numpy(dtype=np.int_)
-    rows = int(min(counts[since].sum(), counts[~since].sum()))
+def _level(days: Floats, metric: Metric) -> Level:
+    """Sum the days of one group: rows of since, bad, total and how many."""
+    since, bad, total, n = days.T
+    new = since > 0
+    before, now = (_ratio(bad[part], total[part], metric.kind == "share") for part in (~new, new))
+    rows = int(min(n[new].sum(), n[~new].sum()))
     return Level(before[0], now[0], before[2], now[2], hypot(before[1], now[1]), rows)
 
 

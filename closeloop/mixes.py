@@ -13,6 +13,7 @@ from closeloop import prices
 from closeloop.model import Evidence, Metric, Pattern
 from closeloop.stages import filter_sql, final_span, span_of
 from closeloop.stats.mix_rate import MixRate, kitagawa
+from closeloop.strata import Strata, strata
 from closeloop.words import share
 
 MOST_VALUES = 60
@@ -81,26 +82,18 @@ def _splits(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) ->
     """Split the change once for each dimension that the slice leaves open, all from one pass over the rows."""
     dims = [dim for dim in metric.dims if dim not in pattern.slice.dims and dim not in ("state", "sku", "weekday")]
     condition, values = filter_sql(pattern.slice)
-    rows = con.execute(
-        f"""
-        SELECT {", ".join(dims)}, {metric.at}::DATE >= $onset AS since, grouping_id({", ".join(dims)}) AS level,
-               coalesce(sum(({metric.bad})::DOUBLE), 0) AS bad, coalesce(sum(({metric.total})::DOUBLE), 0) AS total
-        FROM {metric.view} WHERE ({metric.rows}) AND ({condition})
-          AND {metric.at}::DATE BETWEEN $start AND $end
-        GROUP BY GROUPING SETS ({", ".join(f"({dim}, since)" for dim in dims)}) ORDER BY ALL
-        """,
-        {**values, **final_span(pattern)},
-    ).df()
-    for i, dim in enumerate(dims):
-        level = (1 << len(dims)) - 1 - (1 << (len(dims) - 1 - i))
-        mine = rows[(rows["level"] == level) & (rows["total"] > 0)]
-        before, since = mine[~mine["since"].astype(bool)], mine[mine["since"].astype(bool)]
-        if len(before) and len(since) and mine[dim].nunique() in range(2, MOST_VALUES + 1):
-            yield dim, kitagawa(_named(before, dim), _named(since, dim), by=dim, count="bad", exposure="total")
+    span = final_span(pattern)
+    params = {**values, "start": span["start"], "end": span["end"], "split": span["onset"]}
+    within = f"({condition}) AND {metric.at}::DATE BETWEEN $start AND $end"
+    for dim, told in strata(con, metric, dims, within, params).items():
+        before, since = (_side(dim, told, i) for i in (0, 1))
+        if len(before) and len(since) and len(set(told.values) - {"unknown"}) in range(2, MOST_VALUES + 1):
+            yield dim, kitagawa(before, since, by=dim, count="bad", exposure="total")
 
 
-def _named(frame: pd.DataFrame, dim: str) -> pd.DataFrame:
-    return frame[[dim, "bad", "total"]].fillna({dim: "unknown"})
+def _side(dim: str, told: Strata, side: int) -> pd.DataFrame:
+    frame = pd.DataFrame({dim: told.values, "bad": told.bad[side], "total": told.total[side]})
+    return frame[told.total[side] > 0]
 
 
 def _price_or_mix(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> Evidence | None:

@@ -12,6 +12,8 @@ from closeloop import metrics, times
 from closeloop.cube import Cube
 from closeloop.metrics.weekly import SCAN_LAG_DAYS
 from closeloop.model import Change, Metric, TimeMetric
+from closeloop.slices import filter_sql
+from closeloop.strata import Strata, strata
 
 BASELINE_WEEKS = 12
 """Weeks before the change that tell what would have happened without it, at most."""
@@ -109,8 +111,8 @@ def daily_sums(
     `stratum` names a dimension whose values are kept apart.
     """
     start = baseline_start(change)
-    values = {f"value{i}": value for i, (_, value) in enumerate(change.scope.where)}
-    segment = _segment_sql(change)
+    inside, values = filter_sql(change.scope)
+    segment = _segment_sql(change, inside)
     frame = con.execute(
         f"""
         SELECT {metric.at}::DATE AS date, {segment} AS segment, coalesce({stratum}::VARCHAR, '') AS stratum,
@@ -119,18 +121,26 @@ def daily_sums(
                sum(({metric.total})::DOUBLE) AS n
         FROM {metric.view}
         WHERE ({metric.rows}) AND {metric.at}::DATE >= $start AND {metric.at}::DATE < $end AND segment IS NOT NULL
-          AND NOT {metric.at}::DATE BETWEEN $shipped AND $settled::DATE - 1
+          AND {_settled(metric)}
         GROUP BY ALL ORDER BY ALL
         """,
-        {**values, "start": start, "end": end, "shipped": change.shipped_on, "settled": change.settled},
+        {**values, "start": start, "end": end, **_settling(change)},
     ).df()
     volume = frame.groupby("segment")["n"].sum() / max(1, (end - start).days)
     return frame[frame["segment"].map(volume) >= FEWEST_A_DAY].reset_index(drop=True)
 
 
-def _segment_sql(change: Change) -> str:
+def _settled(metric: Metric) -> str:
+    """Leave out the days in which a change was taking hold; `_settling` names them."""
+    return f"NOT {metric.at}::DATE BETWEEN $shipped AND $settled::DATE - 1"
+
+
+def _settling(change: Change) -> dict[str, date]:
+    return {"shipped": change.shipped_on, "settled": change.settled}
+
+
+def _segment_sql(change: Change, inside: str) -> str:
     """Name each row's segment: the changed slice, or the value of the compared dimension elsewhere."""
-    inside = " AND ".join(f"{dim} = $value{i}" for i, (dim, _) in enumerate(change.scope.where)) or "true"
     if change.comparison not in change.scope.dims:
         return f"CASE WHEN {inside} THEN '{TREATED}' END"
     others = " AND ".join(
@@ -146,19 +156,22 @@ def shifting(con: duckdb.DuckDBPyConnection, metric: Metric, change: Change, end
     Only volumes after the change are looked at, never their results, so that this choice favours no verdict.
     """
     dims = [dim for dim in UPSTREAM if dim in metric.dims and dim not in (*change.scope.dims, change.comparison)]
-    moved = {dim: _mix(daily_sums(con, metric, change, end, dim), change) for dim in dims}
+    inside, values = filter_sql(change.scope)
+    params = {**values, "start": baseline_start(change), "end": end, "split": change.shipped_on}
+    within = f"({inside}) AND {metric.at}::DATE >= $start AND {metric.at}::DATE < $end AND {_settled(metric)}"
+    found = strata(con, metric, dims, within, {**params, **_settling(change)})
+    enough = FEWEST_A_DAY * max(1, (end - baseline_start(change)).days)
+    moved = {dim: _mix(told) for dim, told in found.items() if told.total.sum() >= enough}
     most = max(moved, key=lambda dim: abs(moved[dim]), default="")
     return most if most and abs(moved[most]) >= NOTABLE_MIX else ""
 
 
-def _mix(daily: pd.DataFrame, change: Change) -> float:
-    """Relative change of the changed slice's metric had each stratum kept the level it had before."""
-    mine = daily[daily["segment"] == TREATED]
-    earlier = (mine["date"] < pd.Timestamp(change.shipped_on)).to_numpy()
-    before, after = (mine[part].groupby("stratum")[["x", "n"]].sum() for part in (earlier, ~earlier))
-    overall = float(before["x"].sum() / max(before["n"].sum(), 1e-9))
-    if not 2 <= len(before) <= MOST_STRATA or overall <= 0 or after.empty:
+def _mix(told: Strata) -> float:
+    """Relative change of the metric had each stratum kept the level it had before."""
+    there = told.total[0] > 0
+    bad, before, after = told.bad[0, there], told.total[0, there], told.total[1, there]
+    overall = float(bad.sum() / max(before.sum(), 1e-9))
+    if not 2 <= len(before) <= MOST_STRATA or overall <= 0 or not told.total[1].any():
         return 0.0
-    level = (before["x"] + overall) / (before["n"] + 1)
-    volume = after["n"].reindex(before.index).fillna(0.0)
-    return float((volume * level).sum() / max(volume.sum(), 1e-9) / overall - 1)
+    level = (bad + overall) / (before + 1)
+    return float((after * level).sum() / max(after.sum(), 1e-9) / overall - 1)

@@ -103,11 +103,12 @@ def _review(here: World, seen: Cube, way: Way, log: Path, state: tuple[Sequence[
     """Close each change that the report has decided; what does not stay is taken back."""
     patterns, diary = state
     today = seen.week + timedelta(days=7)
-    for change in changes.read(log):
+    made = changes.read(log)
+    for change in made:
         due = change.review_date <= today
         if change.decided_on or change.shipped_on >= seen.week or not (due or way.any_week):
             continue
-        verdict = way.judge(here, seen, change, changes.read(log))
+        verdict = way.judge(here, seen, change, made)
         late = today >= change.review_date + PATIENCE
         if verdict.decision == "too early" and not late:
             continue

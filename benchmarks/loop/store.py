@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from closeloop.simulate import Merchant, parcel_tables, tables
 from closeloop.simulate.catalogue import products
@@ -99,6 +100,6 @@ def _make(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame | None,
     if frame is None:
         con.execute(f"CREATE TABLE store.{name} AS SELECT {columns} LIMIT 0")
         return
-    con.register("frame", frame)
+    con.register("frame", pa.Table.from_pandas(frame, preserve_index=False))
     con.execute(f"CREATE TABLE store.{name} AS SELECT {columns} FROM frame")
     con.unregister("frame")

@@ -21,7 +21,7 @@ from closeloop.problems import one_problem_once
 from closeloop.simulate import Scenario
 from closeloop.slices import Slice
 from closeloop.sources import source
-from closeloop.strains import strain_of
+from closeloop.strains import Strain, strain_of
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -32,6 +32,7 @@ class World:
 
     con: duckdb.DuckDBPyConnection
     whole: Cube
+    strains: dict[str, Strain]
     leaves: dict[str, Leaves] = field(default_factory=dict[str, Leaves])
 
     def cube(self, week: date) -> Cube:
@@ -41,7 +42,7 @@ class World:
 
     def patterns(self, seen: Cube, made: Sequence[Change]) -> list[Pattern]:
         """What stands out in a week beside the changes made so far, named."""
-        strains = {s.metric.id: strain_of(s, made) for s in seen.series if s.metric.scanned}
+        strains = {metric: replace(strain, changes=tuple(made)) for metric, strain in self.strains.items()}
         rises, _ = patterns.scan_week(self.con, seen, seen.week, strains, self.leaves)
         kept, _ = days_off(self.con).split(patterns.not_mended(seen, seen.week, rises, made))
         found = one_problem_once(kept, self.leaves)
@@ -59,4 +60,7 @@ def of(scenario: Scenario) -> World:
     last = scenario.start + timedelta(weeks=scenario.weeks - 1)
     merchant = replace(source.read(ROOT / "params" / "sources" / "demo", None), holidays=simulate.HOLIDAYS)
     facts.build(con, merchant, cube.as_of(last))
-    return World(con, cube.build(con, last, metrics.WEEKLY))
+    whole = cube.build(con, last, metrics.WEEKLY)
+    return World(
+        con, whole, {series.metric.id: strain_of(series) for series in whole.series if series.metric.scanned}
+    )
