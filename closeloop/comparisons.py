@@ -34,7 +34,7 @@ ALL: Key = (-1, "")
 
 
 @dataclass(frozen=True)
-class Level:
+class Shift:
     """Bad share (or cost ratio) of a group before the onset and since, the denominators, and the change's error.
 
     `rows` are those of the thinner side.
@@ -87,9 +87,9 @@ class Spread(NamedTuple):
         return self.asked > 1 and len(self.worse) == self.asked
 
 
-def levels(
+def shifts(
     con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, by: tuple[str, ...], within: str = "true"
-) -> dict[Key, Level]:
+) -> dict[Key, Shift]:
     """Sum a metric before the onset and since, once by each SQL expression of `by` alone and once over all.
 
     Keys are the number of the expression with its value; `ALL` is the key of all of it. The error of a change allows
@@ -114,21 +114,21 @@ def levels(
     ).df()
     level = rows["level"].to_numpy()
     days = rows[["since", "bad", "total", "n"]].to_numpy(dtype=np.float64)
-    found: dict[Key, Level] = {ALL: _level(days[level == (1 << len(by)) - 1], metric)}
+    found: dict[Key, Shift] = {ALL: _shift(days[level == (1 << len(by)) - 1], metric)}
     for i, name in enumerate(named):
         mine = level == (1 << len(by)) - 1 - (1 << (len(by) - 1 - i))
         codes, told = pd.factorize(rows[name].to_numpy(dtype=object)[mine], sort=True)
-        found |= {(i, str(value)): _level(days[mine][codes == k], metric) for k, value in enumerate(told)}
+        found |= {(i, str(value)): _shift(days[mine][codes == k], metric) for k, value in enumerate(told)}
     return found
 
 
-def _level(days: Floats, metric: Metric) -> Level:
+def _shift(days: Floats, metric: Metric) -> Shift:
     """Sum the days of one group: rows of since, bad, total and how many."""
     since, bad, total, n = days.T
     new = since > 0
     before, now = (_ratio(bad[part], total[part], metric.kind == "share") for part in (~new, new))
     rows = int(min(n[new].sum(), n[~new].sum()))
-    return Level(before[0], now[0], before[2], now[2], hypot(before[1], now[1]), rows)
+    return Shift(before[0], now[0], before[2], now[2], hypot(before[1], now[1]), rows)
 
 
 def _ratio(bad: Floats, total: Floats, binomial: bool) -> tuple[float, float, float]:
@@ -152,14 +152,14 @@ def siblings(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -
              for i in range(len(where))]  # fmt: skip
     own = " AND ".join(f"{d} = $value{j}" for j, (d, _) in enumerate(where))
     cases = " ".join(f"WHEN {side} THEN '{i}'" for i, side in enumerate(sides))
-    found = levels(con, metric, pattern, (f"CASE WHEN {own} THEN 'own' {cases} END",))
+    found = shifts(con, metric, pattern, (f"CASE WHEN {own} THEN 'own' {cases} END",))
     mine = found.get((0, "own"))
     told = ((i, found.get((0, str(i)))) for i in range(len(where)))
     return [_compared(metric, pattern.slice, i, mine, other) for i, other in told
             if mine and other and other.rose_with(mine.change) is not None]  # fmt: skip
 
 
-def _compared(metric: Metric, where: Slice, at: int, own: Level, other: Level) -> Evidence:
+def _compared(metric: Metric, where: Slice, at: int, own: Shift, other: Shift) -> Evidence:
     dim, value = where.where[at]
     rest = Slice.of(pair for pair in where.where if pair[0] != dim)
     rows = {"line_facts": "Items", "order_facts": "Orders"}.get(metric.view, "Parcels")
@@ -176,12 +176,12 @@ def spreads(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) ->
     """
     dims = tuple(dim for dim in PEERS if dim in metric.dims and dim not in pattern.slice.dims)
     condition, _ = filter_sql(pattern.slice)
-    found = levels(con, metric, pattern, dims, condition) if dims else {}
+    found = shifts(con, metric, pattern, dims, condition) if dims else {}
     spread: list[Spread] = []
     for i, dim in enumerate(dims):
-        mine = {value: level for (at, value), level in found.items() if at == i and level.tells}
-        most = max([found[ALL].change, *(level.change for level in mine.values() if level.low > 0)])
-        told = {value: level.rose_with(most) for value, level in mine.items()}
+        mine = {value: shift for (at, value), shift in found.items() if at == i and shift.tells}
+        most = max([found[ALL].change, *(shift.change for shift in mine.values() if shift.low > 0)])
+        told = {value: shift.rose_with(most) for value, shift in mine.items()}
         known = {value: rose for value, rose in told.items() if rose is not None}
         spread.append(Spread(dim, tuple(value for value, rose in known.items() if rose), len(known)))
     return spread
@@ -201,9 +201,9 @@ def _shown(metric: Metric, ratio: float) -> str:
     return f"index {100 * ratio:.0f}" if metric.kind == "index" else share(metric.shown(ratio))
 
 
-def moved(metric: Metric, level: Level) -> str:
+def moved(metric: Metric, shift: Shift) -> str:
     """Say a level before and since, and its change with a 95 % interval, in points."""
     sign = -100.0 if metric.better == "higher" else 100.0
-    low, middle, high = sorted(sign * end for end in (level.low, level.change, level.high))
+    low, middle, high = sorted(sign * end for end in (shift.low, shift.change, shift.high))
     told = f"change {plus(middle, 1)} points ({interval(plus(low, 1), plus(high, 1))})"
-    return f"{_shown(metric, level.before)} before, {_shown(metric, level.since)} since; {told}"
+    return f"{_shown(metric, shift.before)} before, {_shown(metric, shift.since)} since; {told}"

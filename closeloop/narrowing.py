@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
-from closeloop.comparisons import Level, levels, moved
+from closeloop.comparisons import Shift, moved, shifts
 from closeloop.cube import NESTED
 from closeloop.model import Evidence, Metric, Pattern, Slice
 from closeloop.slices import UNNAMED
@@ -106,16 +106,16 @@ def _part(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, foun
 
 
 def _rivals(
-    con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, segment: Slice, own: Level, known: set[Slice]
+    con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, segment: Slice, own: Shift, known: set[Slice]
 ) -> Iterator[Slice]:
     """Return other parts without which nothing rose either, unless the rows that only one of the two has decide."""
     condition, _ = filter_sql(pattern.slice)
     fixed = {*pattern.slice.dims, *segment.dims}
     dims = tuple(dim for dim in metric.dims if dim not in fixed | NOT_A_PART | _said_by(fixed))
-    singles = levels(con, metric, pattern, dims, condition).items() if dims else ()
+    singles = shifts(con, metric, pattern, dims, condition).items() if dims else ()
     alike = {
-        Slice(((dims[i], value),)) for (i, value), level in singles
-        if i >= 0 and value not in UNNAMED and _excess(level) > HALF * _excess(own)
+        Slice(((dims[i], value),)) for (i, value), shift in singles
+        if i >= 0 and value not in UNNAMED and _excess(shift) > HALF * _excess(own)
     }  # fmt: skip
     for other in sorted(known | alike):
         if other.nests(segment) or UNNAMED & set(dict(other.where).values()):
@@ -124,7 +124,7 @@ def _rivals(
         if inside is None or rest is None or rest.rose_with(inside.change) is not False:
             continue
         mine, its = (f"({_sql(a)}) AND NOT ({_sql(b)})" for a, b in ((segment, other), (other, segment)))
-        odd = levels(con, metric, pattern, (f"CASE WHEN {mine} THEN 'mine' WHEN {its} THEN 'its' END",), condition)
+        odd = shifts(con, metric, pattern, (f"CASE WHEN {mine} THEN 'mine' WHEN {its} THEN 'its' END",), condition)
         without, beside = (
             odd[0, side].rose_with(own.change) if (0, side) in odd else None for side in ("mine", "its")
         )
@@ -132,19 +132,19 @@ def _rivals(
             yield other
 
 
-def _excess(level: Level) -> float:
-    return level.change * level.n_since
+def _excess(shift: Shift) -> float:
+    return shift.change * shift.n_since
 
 
-def _both(inside: Level, rest: Level) -> float:
+def _both(inside: Shift, rest: Shift) -> float:
     return _excess(inside) + max(0.0, _excess(rest))
 
 
 def _sides(
     con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern, segment: Slice
-) -> tuple[Level | None, Level | None]:
+) -> tuple[Shift | None, Shift | None]:
     condition, _ = filter_sql(pattern.slice)
-    found = levels(con, metric, pattern, (_sql(segment),), condition)
+    found = shifts(con, metric, pattern, (_sql(segment),), condition)
     return found.get((0, "true")), found.get((0, "false"))
 
 

@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 from scipy.stats import chi2
 
-from closeloop.comparisons import Level, levels, moved
+from closeloop.comparisons import Shift, moved, shifts
 from closeloop.model import Evidence, Metric, Pattern
 from closeloop.slices import UNNAMED, Slice
 from closeloop.stages import filter_sql
@@ -24,14 +24,14 @@ class _Uneven(NamedTuple):
     """One dimension whose values rose unlike each other, and how unlikely that is by chance."""
 
     dim: str
-    told: dict[str, Level]
+    told: dict[str, Shift]
     middle: float
     p: float
 
     @property
     def weight(self) -> float:
         """How many cases the values had more or fewer than an even rise would have given them."""
-        return sum(abs(level.change - self.middle) * level.n_since for level in self.told.values())
+        return sum(abs(shift.change - self.middle) * shift.n_since for shift in self.told.values())
 
 
 def uneven(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> tuple[Evidence, ...]:
@@ -44,21 +44,21 @@ def uneven(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> 
     if not dims:
         return ()
     condition, _ = filter_sql(pattern.slice)
-    found = levels(con, metric, pattern, dims, condition)
+    found = shifts(con, metric, pattern, dims, condition)
     tests = (one for i, dim in enumerate(dims) if (one := _tested(dim, _of(found, i))))
     sure = sorted((one for one in tests if one.p <= ALPHA / len(dims)), key=lambda one: (-one.weight, one.dim))
     starts = ("It is not alike everywhere: ", "Nor by another trait: ")
     return tuple(_said(metric, one, start) for one, start in zip(sure, starts, strict=False))
 
 
-def _of(found: dict[tuple[int, str], Level], at: int) -> dict[str, Level]:
-    return {value: level for (i, value), level in found.items() if i == at and level.tells and value not in UNNAMED}
+def _of(found: dict[tuple[int, str], Shift], at: int) -> dict[str, Shift]:
+    return {value: shift for (i, value), shift in found.items() if i == at and shift.tells and value not in UNNAMED}
 
 
-def _tested(dim: str, told: dict[str, Level]) -> _Uneven | None:
+def _tested(dim: str, told: dict[str, Shift]) -> _Uneven | None:
     if len(told) < 2:
         return None
-    change, se = (np.array([getattr(level, name) for level in told.values()]) for name in ("change", "se"))
+    change, se = (np.array([getattr(shift, name) for shift in told.values()]) for name in ("change", "se"))
     weight = 1 / np.maximum(se, 1e-9) ** 2
     middle = float((weight * change).sum() / weight.sum())
     apart = float((weight * (change - middle) ** 2).sum())
