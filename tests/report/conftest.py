@@ -1,5 +1,6 @@
 import os
 import shutil
+from dataclasses import replace
 from functools import cache
 
 import nbformat
@@ -8,9 +9,13 @@ from nbclient import NotebookClient
 from playwright.sync_api import sync_playwright
 
 from closeloop import findings
-from closeloop.report import page, sections
+from closeloop.report import archive, manifest, page, publish, run, sections
 
+from . import weekly_sample
 from .findings_sample import SAMPLE
+from .mailbox import Mailbox, serving
+from .unattended_runs import placed
+from .weekly_sample import WEEK
 
 SECTIONS = (
     "bottom_line", "decisions", "scorecard", "patterns", "changes", "ledger", "upcoming", "quality", "glossary",
@@ -112,3 +117,61 @@ def opened(browser, tmp_path):
     yield open_
     for tab in tabs:
         tab.close()
+
+
+@pytest.fixture(scope="session")
+def demo_data(tmp_path_factory):
+    return weekly_sample.data(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory):
+    return weekly_sample.report(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def box():
+    return Mailbox()
+
+
+@pytest.fixture
+def port(box):
+    with serving(box) as server:
+        yield server.port
+
+
+@pytest.fixture
+def reports(tmp_path):
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def maker(monkeypatch, report):
+    """A run that costs nothing: it publishes a copy of the report, and notes which week it was asked for."""
+    asked = []
+
+    def weekly(request, say, made_from=None):
+        say("notebook 1 of 1: a copy")
+        asked.append(request.week)
+        draft = placed(report, request.reports, f".{request.week}.part")
+        findings.save(replace(manifest.read(draft), week=request.week), draft / manifest.FILE)
+        made = publish.publish(draft, request.reports / request.week)
+        archive.write(request.reports)
+        return made
+
+    monkeypatch.setattr(run, "weekly", weekly)
+    return asked
+
+
+@pytest.fixture
+def newest(monkeypatch, report):
+    """Say which week is the newest complete one, without reading any data."""
+
+    def be(week):
+        made = manifest.read(report)
+        monkeypatch.setattr(run, "origin", lambda request: replace(made, week=request.week or week, files=()))
+
+    be(WEEK)
+    return be

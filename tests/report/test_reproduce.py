@@ -8,18 +8,6 @@ import pytest
 
 from closeloop.report import manifest, reproduce, run
 
-from . import weekly_sample
-
-
-@pytest.fixture(scope="session")
-def demo_data(tmp_path_factory):
-    return weekly_sample.data(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture(scope="session")
-def report(tmp_path_factory):
-    return weekly_sample.report(tmp_path_factory.getbasetemp())
-
 
 @pytest.fixture
 def copy(report, tmp_path):

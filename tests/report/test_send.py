@@ -24,14 +24,9 @@ from closeloop.report.send import PASSWORD, USER, WAITS_S, Letter, Sender
 from closeloop.slices import Slice
 
 from .findings_sample import NOTHING, SAMPLE
-from .mailbox import ANN, BOB, EVE, NOW, Mailbox, configured, free_port, serving
+from .mailbox import ANN, BOB, EVE, NOW, configured, free_port, serving
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture
-def box():
-    return Mailbox()
 
 
 @pytest.fixture
