@@ -174,3 +174,13 @@ def test_nothing_is_claimed_of_a_change_made_just_after_a_rise(demo: Loop) -> No
     assert plain.decision in ("worsened", "no clear change")
     assert verdict.decision == "not comparable"
     assert any("the pattern's own doing" in reason for reason in verdict.reasons)
+
+
+def test_a_pattern_that_began_right_after_another_change_is_held_against_all_weeks_since() -> None:
+    """The weeks before it are another change's: none of them is left to tell what was normal."""
+    cleared = replace(CHANGE, since=SHIPPED - timedelta(weeks=4), clear_from=SHIPPED - timedelta(days=32))
+    daily = carriers(0.0, 1.0)
+    known = daily[daily["date"] >= pd.Timestamp(SHIPPED - timedelta(days=32))]
+    controls = ["carrier UPS", "carrier USPS", "carrier DHL", "carrier X"]
+    found = doubts.test(known, LATE, cleared, TREATED, controls)
+    assert found.effect == doubts.test(known, LATE, replace(cleared, since=None), TREATED, controls).effect

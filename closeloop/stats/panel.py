@@ -129,9 +129,9 @@ def before_after(  # noqa: PLR0913 - the shop window: every word a merchant need
     the change left alone (default: all others; an empty list: none).  `strata` holds the mix of the exposure fixed.
     `review` is the planned review date: looks before it are paid for.  `worth` is the smallest relative effect that
     matters.  `since` is the first day of the pattern that the change is aimed at, where the time before holds other
-    weeks too: the treated unit then has a level of its own from that day on, and is held against it.  Had the pattern
-    ended by itself, that would count as the change's doing.  Dates are days or the first day of their period; a day
-    that is missing stays missing.
+    weeks too: the treated unit then has a level of its own from that day on, and is held against it; where no whole
+    week lies before that day, all the time before is the pattern's.  Had the pattern ended by itself, that would
+    count as the change's doing.  Dates are days or the first day of their period; a missing day stays missing.
 
     Raises ValueError when the frame cannot be read or the units contradict each other.
     """

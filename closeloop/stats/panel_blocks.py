@@ -213,16 +213,19 @@ def sum_blocks(
 
 
 def with_pattern(blocks: Blocks, since: pd.Timestamp | None) -> Blocks:
-    """The same, with the part of each block from `since` on. Raises ValueError unless both levels have a block."""
+    """The same, with the part of each block from `since` on; a pattern that fills the time before has no other level.
+
+    Raises ValueError when no block lies between `since` and the change.
+    """
     if since is None:
         return blocks
     ends = blocks.starts[1:].append(pd.DatetimeIndex([blocks.end]))
     whole = np.array((ends - blocks.starts) / pd.Timedelta(days=1), np.float64)
     past = np.array([(end - since) / pd.Timedelta(days=1) for end in ends])
     risen = np.clip(past / whole, 0.0, 1.0)
-    if not ((risen >= HALF) & ~blocks.after).any() or not (risen <= 0).any():
-        raise ValueError(f"since={since.date()}: no {blocks.word} lies between it and the change, or none before it")
-    return blocks._replace(risen=risen)
+    if not ((risen >= HALF) & ~blocks.after).any():
+        raise ValueError(f"since={since.date()}: no {blocks.word} lies between it and the change")
+    return blocks._replace(risen=risen) if (risen <= 0).any() else blocks
 
 
 def add_up(cell: Integers, weights: Array, shape: tuple[int, ...]) -> Array:
