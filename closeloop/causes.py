@@ -192,7 +192,8 @@ def _sentence(seen: _Looked, weights: origins.Weights, stage: str, began: Window
 def _since(began: Window, pattern: Pattern) -> str:
     """Say the first day, and why the pattern's week is a later one where it is: a week counts what fell due in it."""
     due = f"; first counted in the week of {day(pattern.onset)}, when their answers fell due"
-    later = due if began.high < pattern.onset else ""
+    counted_later = metrics.by_id(pattern.metric).estimator == "due cohort"
+    later = due if counted_later and began.high < pattern.onset else ""
     if began.low == began.high:
         return f"since {day(began.day)}{later}"
     return f"since about {day(began.day)} ({day(began.low)} to {day(began.high)}{later})"

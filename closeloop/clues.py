@@ -8,6 +8,7 @@ from typing import NamedTuple, get_args
 
 import duckdb
 
+from closeloop import promises
 from closeloop.model import Evidence, Metric, Origin, Pattern
 from closeloop.percent import interval, plus
 from closeloop.slices import filter_sql
@@ -85,6 +86,8 @@ DUE = {
 
 def promise(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -> Promise | None:
     """Tell a shortened promise from slower work: who would be late had it stayed; None where nothing is promised."""
+    if metric.id == promises.METRIC:
+        return _foreseen(promises.lengths(con, pattern))
     if metric.id not in DUE:
         return None
     due, (condition, values) = DUE[metric.id], filter_sql(pattern.slice)
@@ -105,6 +108,23 @@ def promise(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) ->
         {**values, **final_span(pattern)},
     ).fetchall()
     return _judged(due, [float(v) if v is not None else 0.0 for v in row or (None,) * 6])
+
+
+def _foreseen(found: promises.Lengths) -> Promise:
+    """Say how much sooner like orders are promised, and what has come of it so far."""
+    told = (
+        f"Orders of the same state and service are promised in {found.now:.1f} working days, and were in"
+        f" {found.before:.1f}; as long as such orders took, {share(found.foreseen)} of them would be late instead of"
+        f" {share(found.usual)}."
+    )
+    if found.due >= promises.FEWEST_DUE:
+        told += (
+            f" Of the {found.due:,} promises that fell due since, {share(found.missed)} were missed,"
+            f" {share(found.missed_before)} before."
+        )
+    shorter = f"the promise itself became shorter, {found.now:.1f} working days instead of {found.before:.1f}"
+    spared = max(0.0, found.foreseen - found.usual)
+    return Promise(found.shorter, Evidence(told, True), found.calendar, spared, found.n, shorter)
 
 
 def _judged(due: Due, numbers: list[float]) -> Promise:

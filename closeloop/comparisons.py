@@ -162,7 +162,7 @@ def siblings(con: duckdb.DuckDBPyConnection, metric: Metric, pattern: Pattern) -
 def _compared(metric: Metric, where: Slice, at: int, own: Shift, other: Shift) -> Evidence:
     dim, value = where.where[at]
     rest = Slice.of(pair for pair in where.where if pair[0] != dim)
-    rows = {"line_facts": "Items", "order_facts": "Orders"}.get(metric.view, "Parcels")
+    rows = {"line_facts": "Items", "order_facts": "Orders", "order_promises": "Orders"}.get(metric.view, "Parcels")
     group = f"{rows} with {dim} other than {value}" + (f" within {rest}" if rest.where else "")
     if other.rose_with(own.change):
         return Evidence(f"{group} got worse too ({moved(metric, other)}), so it is not {dim} = {value} alone.", False)

@@ -29,7 +29,8 @@ BASE_PARCELS = 30
 LISTS = ("regions", "postal", "services")
 """What the package knows: regions of states, states of postal areas, classes of carriers' services."""
 
-KEPT = ("seen", "watched_events", "scans", "parcels", "order_facts", "ways", "parcel_facts", "exceptions")
+KEPT = ("seen", "watched_events", "scans", "parcels", "order_facts", "ways", "parcel_facts", "exceptions",
+        "late_chances")  # fmt: skip
 """Fact tables that are worked out once."""
 
 FORGOTTEN = {"scans": ("seen",), "parcels": ("scans",), "parcel_facts": ("parcels", "ways")}
@@ -42,12 +43,14 @@ FACTS = (
     "seen", "watched_told", "coded_watched", "watched_events", "scans", "parcels", "order_facts", "ways",
     "parcel_facts", "exceptions", "parcel_references", "longest_gaps", "scan_gaps", "replacements", "reships",
     "parcel_details", "line_facts", "parcel_weeks", "order_outcomes", "return_facts", "exception_costs",
+    "promise_days", "late_chances", "order_promises",
 )  # fmt: skip
 """All facts in the order in which they are made; those that are not kept are worked out when somebody asks."""
 
 WIDER: dict[str, str] = {
     **dict.fromkeys(("parcel_facts", "parcel_references", "scan_gaps", "reships"), "parcel_details"),
     "exceptions": "exception_costs",
+    "order_facts": "order_promises",
 }
 """Views of the same rows, and the one that has the columns of them all."""
 

@@ -144,18 +144,20 @@ class Jump(NamedTuple):
     p: float
 
 
-def jump_of(told: Weeks) -> Jump | None:
-    """Return the step that parts the weeks best, if it is one: sure, and kept up to the newest week."""
-    part, whole = np.array(told.part, dtype=np.float64), np.array(told.whole, dtype=np.float64)
-    if len(part) <= BASE_WEEKS or (whole < FEWEST_ROWS).any():
+def jump_of(told: Weeks, newest: int = NEWEST_WEEKS) -> Jump | None:
+    """Return the step that parts the `newest` weeks best from those before it, if it is sure and kept until now."""
+    steps = range(max(BASE_WEEKS, len(told.part) - newest), len(told.part))
+    large = [i for i in steps if min(told.whole[i - BASE_WEEKS :]) >= FEWEST_ROWS]
+    if not large:
         return None
-    steps = range(max(BASE_WEEKS, len(part) - NEWEST_WEEKS), len(part))
-    shares = [(_of(part[:i], whole[:i]), _of(part[i:], whole[i:]), i) for i in steps]
+    part, whole = np.array(told.part, dtype=np.float64), np.array(told.whole, dtype=np.float64)
+    base = {i: slice(i - BASE_WEEKS, i) for i in large}
+    shares = [(_of(part[base[i]], whole[base[i]]), _of(part[i:], whole[i:]), i) for i in large]
     before, now, i = max(shares, key=lambda told: abs(told[1] - told[0]))
-    p = _chance(part, whole, i)
-    each = part / whole
+    p = _chance(part[i - BASE_WEEKS :], whole[i - BASE_WEEKS :], BASE_WEEKS)
+    each = part / np.maximum(whole, 1.0)
     lasts = abs(each[-1] - now) <= abs(each[-1] - before)
-    parted = each[i:].min() > each[:i].max() or each[i:].max() < each[:i].min()
+    parted = each[i:].min() > each[base[i]].max() or each[i:].max() < each[base[i]].min()
     return Jump(told.weeks[i], before, now, p) if p < SURE and lasts and parted else None
 
 

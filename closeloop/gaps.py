@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from closeloop.feed_alarms import ACTS_BACK_DAYS, BASE_WEEKS, JUMP, NEWEST_WEEKS, Jump, Weeks, jump_of
+from closeloop.feed_alarms import ACTS_BACK_DAYS, BASE_WEEKS, JUMP, Jump, Weeks, jump_of
 from closeloop.model import Alarm, Slice
 from closeloop.words import day, number, share
 
@@ -23,6 +23,9 @@ LEFT = 0.65
 
 FELT = 0.5
 """The part of a slice's missing orders that what is wider must miss too: what others gained has only moved."""
+
+LASTING_WEEKS = 12
+"""Weeks for which what is missing goes on being told, as patterns do; then it is the level."""
 
 MOST = 3
 
@@ -69,7 +72,7 @@ class _Gap:
 def gaps(con: duckdb.DuckDBPyConnection, week: date) -> tuple[Alarm, ...]:
     """Return where scans or orders are missing that should be there, the largest first.
 
-    A jump down of a weekly share within the newest four weeks that lasts and parts them from the eight before
+    A jump down of a weekly share within the newest twelve weeks that lasts and parts them from the eight before it
     (Fisher's exact test, as for other changes of the data). Of slices that one gap empties the one that explains
     most is named. A shortfall is counted against what was expected: it is never read as an improvement. The facts
     must be built on `con`.
@@ -89,7 +92,7 @@ def _rows(con: duckdb.DuckDBPyConnection, kind: Kind, week: date) -> pd.DataFram
         WHERE ({kind.rows}) AND {kind.at} >= $first::DATE AND {kind.at} < $last::DATE + INTERVAL 7 DAY
         GROUP BY ALL ORDER BY ALL
         """,
-        {"first": week - timedelta(weeks=BASE_WEEKS + NEWEST_WEEKS - 1), "last": week},
+        {"first": week - timedelta(weeks=BASE_WEEKS + LASTING_WEEKS - 1), "last": week},
     ).df()
 
 
@@ -105,7 +108,7 @@ def _slices(rows: pd.DataFrame, dims: tuple[str, ...]) -> Iterator[tuple[Slice, 
 
 def _scans(con: duckdb.DuckDBPyConnection, kind: Kind, week: date) -> Iterable[_Gap]:
     for where, mine in _slices(_rows(con, kind, week), kind.dims):
-        jump = jump_of(_weeks(mine["part"], mine["whole"]))
+        jump = jump_of(_weeks(mine["part"], mine["whole"]), LASTING_WEEKS)
         if not jump or jump.before - jump.now < JUMP or (where.dims == ("carrier",) and kind.what == "scans"):
             continue  # a carrier that is not scanned at all is told as a matter of the feed
         since = mine.index >= pd.Timestamp(jump.since)
@@ -125,21 +128,26 @@ def _orders(con: duckdb.DuckDBPyConnection, week: date) -> Iterable[_Gap]:
     streams = {Slice(): all_weeks}
     for where, mine in _slices(rows, ORDERS.dims):
         own = streams[where] = mine["part"].reindex(all_weeks.index, fill_value=0)
-        jump = jump_of(_weeks(own, all_weeks))
+        jump = jump_of(_weeks(own, all_weeks), LASTING_WEEKS)
         if not jump or jump.now >= jump.before:
             continue
         since = own.index >= pd.Timestamp(jump.since)
         ratio = jump.before / max(1 - jump.before, 1e-9)
         expected = float((ratio * (all_weeks - own))[since].mean())
-        now, usual = float(own[since].mean()), float(own[~since].mean())
-        wider = [streams[one] for one in _wider(where)]
-        felt = all(float(one[~since].mean() - one[since].mean()) >= FELT * (usual - now) for one in wider)
+        first = int(np.flatnonzero(since)[0])
+        now, usual = float(own[since].mean()), float(own.iloc[first - BASE_WEEKS : first].mean())
+        felt = all(_lost(streams[one], first) >= FELT * _lost(own, first) for one in _wider(where))
         if felt and now <= LEFT * min(expected, usual) and expected - now >= FEWEST_MISSING:
             said = (
                 f"Orders are missing, {where.spoken}: {number(now)} a week since the week of {day(jump.since)}"
                 f" instead of {number(expected)} at the pace of all others."
             )
             yield _Gap(_alarm("orders", where, jump, said), expected - now)
+
+
+def _lost(stream: pd.Series, first: int) -> float:
+    """Return how many fewer there were in the very week of a jump than in the four before; later weeks may grow."""
+    return float(stream.iloc[first - 4 : first].mean() - stream.iloc[first])
 
 
 def _wider(where: Slice) -> list[Slice]:

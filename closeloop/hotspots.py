@@ -83,8 +83,8 @@ def hotspots(con: duckdb.DuckDBPyConnection, cube: Cube) -> tuple[Alarm, ...]:
     """
     found: list[tuple[float, Alarm]] = []
     for series in cube.series:
-        final = series.until(cube.week)
-        if series.metric.scanned and series.metric.kind == "share" and len(final.weeks) >= 2 * HALF_WEEKS:
+        final, metric = series.until(cube.week), series.metric
+        if metric.scanned and metric.kind == "share" and not metric.foreseen and len(final.weeks) >= 2 * HALF_WEEKS:
             found += _of_metric(con, final)
     costliest = sorted(found, key=lambda told: (-told[0], told[1].sentence))
     return tuple(alarm for _, alarm in costliest[:MOST])

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 import duckdb
 import numpy as np
 
+from closeloop import promises
 from closeloop.cells import FIRST_MONDAY
 from closeloop.cube import Cube, Series
 from closeloop.days_off import days_off
@@ -62,6 +63,7 @@ def find(con: duckdb.DuckDBPyConnection, cube: Cube, changes: Sequence[Change] =
         week = cube.week - timedelta(weeks=back)
         new, tests = scan_week(con, cube, week, strains, leaves)
         each = not_mended(cube, week, [*new, *_still_up(cube, week, each, new)], changes)
+        each = promises.broken(con, each)
         kept, waiting = off.split(each)
         patterns = identified(one_problem_once(kept, leaves), before)
         names = {pattern.id for pattern in patterns}

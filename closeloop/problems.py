@@ -31,6 +31,9 @@ UPSTREAM = ("ready_to_label", "late_handover", "order_to_handover", "label_to_fi
             "exception_rate", "slow_transit", "on_time_delivery")  # fmt: skip
 """Metrics in the order in which one delay passes through them."""
 
+PROMISED = {"short_promise", "on_time_delivery"}
+"""A promise that became shorter shows in the orders at once, and in the parcels once they fall due."""
+
 
 def one_problem_once(found: Sequence[Pattern], leaves: Mapping[str, Leaves] = NO_LEAVES) -> list[Pattern]:
     """Fold patterns of several metrics that one delay passes through, keeping the most certain.
@@ -91,7 +94,7 @@ def _rise(rows: Leaves, first: date, since: date, last: date) -> float:
 
 def one_delay(metric: str, other: str) -> bool:
     """Whether one delay can show in both metrics."""
-    return metric == other or {metric, other} <= set(UPSTREAM)
+    return metric == other or {metric, other} == PROMISED or {metric, other} <= set(UPSTREAM)
 
 
 def one_spell(one: Pattern, other: Pattern) -> bool:

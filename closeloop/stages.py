@@ -69,7 +69,7 @@ def milestone_split(con: duckdb.DuckDBPyConnection, pattern: Pattern) -> tuple[S
     whose end was skipped is not counted.
     """
     metric = metrics.by_id(pattern.metric)
-    if metric.kind != "share" or metric.view == "line_facts":
+    if metric.kind != "share" or metric.foreseen or metric.view == "line_facts":
         return ()
     present = [(column, name) for column, name in MILESTONES if _has(con, metric.view, column)]
     pairs = list(pairwise(present))

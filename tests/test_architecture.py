@@ -12,8 +12,8 @@ PACKAGE = ROOT / "closeloop"
 ORDER = (
     "percent", "slices", "segments", "model", "stats", "tables", "project", "sources", "weeks", "clocks", "engines",
     "facts", "metrics", "glossary", "cells", "row_plan", "streamed", "cube", "cube_file", "leaves", "words",
-    "strains", "scan", "problems", "days_off", "patterns", "early", "mix", "feed_alarms", "gaps", "hotspots",
-    "stages", "strata", "crossed", "times", "stocks", "prices", "maturity", "rates",
+    "strains", "scan", "problems", "promises", "days_off", "patterns", "early", "mix", "feed_alarms", "gaps",
+    "hotspots", "stages", "strata", "crossed", "times", "stocks", "prices", "maturity", "rates",
     "triggers", "alerts", "coincidences", "comparisons", "narrowing", "uneven", "clues", "mixes", "origins", "moves",
     "proposals", "causes",
     "changes", "observed", "doubts", "impact", "review", "ledger", "findings", "summary", "provenance",

@@ -57,6 +57,15 @@ def test_a_channel_whose_orders_break_off_is_named_with_its_shortfall() -> None:
     assert found.now < 0.35 * found.before
 
 
+@pytest.mark.parametrize("grown", [1.0, 1.6], ids=["alone", "while others grow later"])
+def test_orders_that_stay_away_go_on_being_told(grown: float) -> None:
+    began = WEEK - timedelta(weeks=6)
+    later = Effect("volume", where(channel="web"), began + timedelta(weeks=1), None, grown)
+    (found,) = told(Effect("volume", where(channel="amazon"), began, None, 0.2), later)
+    assert (found.what, found.scope) == ("orders", Slice.of([("channel", "amazon")]))
+    assert found.since == began
+
+
 @pytest.mark.parametrize(
     "effects",
     [

@@ -82,6 +82,29 @@ def shipping_progress(told: Told) -> Counted:
             yield at, not first or min(first) > at, 1
 
 
+def steps(since: date, until: date) -> int:
+    """Two for each working day after a day, and one for the days off behind the last of them."""
+    days = [since + DAY * i for i in range((until - since).days + 1)]
+    off = [day.weekday() >= 5 for day in (since, until)]
+    return 2 * sum(day.weekday() < 5 for day in days[1:]) + off[1] - off[0]
+
+
+def short_promise(told: Told) -> Counted:
+    """All weeks lie in the base period, so what is usual are all orders attempted by its end."""
+    took, promised = defaultdict[tuple[str, str | None], list[int]](list), list[tuple[Row, int]]()
+    for order in told.orders.values():
+        day = order["ordered_at"].date()
+        tries = [told.first(parcel, "tried", "here") for parcel in told.of_order(order["order_id"])]
+        done = [t for t in tries if t is not None]
+        if tries and len(done) == len(tries) and max(done) < datetime(2026, 5, 25):
+            took[order["dest_state"], order["requested_class"]].append(steps(day, max(done).date()))
+        if order["promised_date"] is not None:
+            promised.append((order, steps(day, order["promised_date"])))
+    for order, days in promised:
+        like = took[order["dest_state"], order["requested_class"]]
+        yield order["ordered_at"], sum(d > days for d in like) / len(like), 1
+
+
 def idle_24h(told: Told) -> Counted:
     for parcel in told.parcels:
         at, first = parcel["label_created_at"] + DAY, told.first(parcel, *FOUND)
@@ -224,9 +247,9 @@ def exceptions_per_1000_parcel_days(told: Told) -> Counted:
 
 
 ORACLES: tuple[Callable[[Told], Counted], ...] = (
-    shipping_progress, idle_24h, transit_vs_standard, scan_gap_48h, missing_scan_rate, first_attempt_success,
-    surcharge_share, adjust_rate, service_upgrade_share, reship_rate, wismo_rate, perfect_order,
-    exceptions_per_1000_parcel_days, cost_per_exception,
+    shipping_progress, short_promise, idle_24h, transit_vs_standard, scan_gap_48h, missing_scan_rate,
+    first_attempt_success, surcharge_share, adjust_rate, service_upgrade_share, reship_rate, wismo_rate,
+    perfect_order, exceptions_per_1000_parcel_days, cost_per_exception,
 )  # fmt: skip
 
 

@@ -40,7 +40,8 @@ def test_it_says_what_it_cannot_say(olist: Loop) -> None:
     assert olist.week == WEEK
     assert olist.quality.level.startswith("L1")
     assert {s.metric.id for s in olist.cube.series} == {
-        "order_to_handover", "late_handover", "slow_transit", "on_time_delivery", "cost_per_parcel", "cost_index",
+        "short_promise", "order_to_handover", "late_handover", "slow_transit", "on_time_delivery", "cost_per_parcel",
+        "cost_index",
     }  # fmt: skip
     dims = {dim for series in olist.cube.series for where in series.slices for dim in where.dims}
     assert "state" in dims

@@ -153,6 +153,24 @@ def test_late_in_august_2018_is_the_promise_while_parcels_were_faster_than_ever(
     assert cause.remedy.kind == "communication_template"
 
 
+def test_shorter_promises_of_august_2018_are_found_in_their_first_week(week: Callable[[str], Loop]) -> None:
+    """SP since 27 July: promised in 8 working days instead of 14; 2 % late before, 16 % since."""
+    pattern, cause = found(week("2018-W34"), "short_promise")
+    assert pattern.slice == Slice.parse("state = SP")
+    assert pattern.first_seen == date(2018, 7, 30)
+    assert onset_holds(cause, date(2018, 7, 26), date(2018, 7, 30))
+    assert cause.origin == "workflow"
+    assert says(cause, "promised in 8.3 working days, and were in 13.9", "missed, 2.4")
+    assert cause.remedy is not None
+    assert cause.remedy.kind == "communication_template"
+
+
+def test_slow_parcels_of_spring_2018_are_no_shorter_promise(week: Callable[[str], Loop]) -> None:
+    """They make the usual pace slower, and so promises look short that are as long as ever."""
+    for name in ("2018-W13", "2018-W22"):
+        assert "short_promise" not in {p.metric for p in week(name).patterns.patterns}
+
+
 def test_the_quiet_middle_of_2017_is_left_alone(week: Callable[[str], Loop]) -> None:
     """From June to September 2017 nothing moved by more than chance: 3 to 5 % late, prices within 2 %."""
     for name in ("2017-W29", "2017-W37"):

@@ -46,9 +46,11 @@ def size_of(truth: Problem, where: Slice, cube: Cube, twin: Twin) -> Size:
     The slice's weeks since are held against its weeks before; where that is near the limit, or the problem grows,
     against the same weeks of `twin`, the merchant drawn with the same luck and without the problem; a shorter promise
     has no such twin, since without it nothing was promised longer before. What no metric of the scan can show
-    (orders that stay away) is worth acting on.
+    (orders that stay away) is worth acting on. Parcels count once they are late, not while they
+    are only likely to be.
     """
-    seen = [series for series in cube.series if series.metric.scanned and series.metric.id in truth.shows_in]
+    asked = (series for series in cube.series if series.metric.scanned and not series.metric.foreseen)
+    seen = [series for series in asked if series.metric.id in truth.shows_in]
     mine = [series.until(cube.week) for series in seen if where in series.slices]
     if not mine or "orders" in truth.shows_in:
         return Size(math.inf, truth.start)

@@ -27,6 +27,7 @@ AnyMetric = Metric | TimeMetric | StockMetric
 ROWS_OF = {
     "order_facts": ("orders",),
     "order_outcomes": ("orders",),
+    "order_promises": ("orders",),
     "line_facts": ("orders", "order_lines"),
     "return_facts": ("returns",),
     "exceptions": ("shipments", "tracking_events"),

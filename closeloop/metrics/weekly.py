@@ -10,6 +10,29 @@ SCAN_LAG_DAYS = 0.25
 
 WEEKLY: tuple[Metric, ...] = (
     Metric(
+        id="short_promise",
+        label="Promises too short",
+        question="How many orders will be late if they take as long as like orders did?",
+        view="order_promises",
+        at="ordered_at",
+        rows="late_chance IS NOT NULL",
+        bad="late_chance",
+        total="1",
+        unit="orders likely to be late",
+        kind="share",
+        better="lower",
+        complete_after=0,
+        needs=("orders.promised_date", "order_promises.late_chance"),
+        dims=ORDER_SLICES,
+        definition="orders that would be late if they took as long as orders of the same state and requested service"
+        " that were attempted in the 12 weeks before / orders with a promise; by the day of the order, so that a"
+        " shorter promise shows before a parcel is late. It is a pattern only where like orders are promised sooner"
+        " than before, and until the promises that fell due since turn out to be kept",
+        level="L1",
+        estimator="fixed horizon",
+        foreseen=True,
+    ),
+    Metric(
         id="ready_to_label",
         label="Waiting in Ready to Ship",
         question="Are released orders labelled within one working day?",

@@ -22,7 +22,8 @@ class Metric:
     `at` is the SQL time that puts a row in a week; `bad` and `total` are SQL values of the `rows` of
     `view`: the ratio of their sums is what is watched (late parcels over parcels, dollars over parcels). A week is
     final when all its rows are `complete_after` days old; before that it is shown as provisional. Metrics that
-    are `scanned` share the false discoveries of the weekly scan; the others are there to be looked at.
+    are `scanned` share the false discoveries of the weekly scan; the others are there to be looked at. Where
+    `foreseen`, a row is not bad or good yet: `bad` is the chance that it will be, between 0 and 1.
     """
 
     id: str
@@ -44,11 +45,12 @@ class Metric:
     estimator: Estimator = "due cohort"
     level: str = "L2"
     scanned: bool = True
+    foreseen: bool = False
 
     @property
     def counts(self) -> bool:
         """Whether each row counts once and is bad or not, so that the square of `bad` is `bad` itself."""
-        return self.kind == "share" and self.total == "1"
+        return self.kind == "share" and self.total == "1" and not self.foreseen
 
     @property
     def shown_unit(self) -> str:

@@ -159,7 +159,7 @@ def _shifted(d: Draw) -> tuple[Problem, ...]:
 
 def _promise(d: Draw) -> tuple[Problem, ...]:
     longer = Effect("promise", where(channel=d.channel), date(2026, 1, 1), d.start, 2.0)
-    made = planted("workflow", ("on_time_delivery",), (longer,), channel=d.channel)
+    made = planted("workflow", ("short_promise", "on_time_delivery"), (longer,), channel=d.channel)
     return (replace(made, start=d.start, end=None),)
 
 

@@ -28,8 +28,9 @@ SHOWN = {
 }  # fmt: skip
 """Columns that a list of parcels, orders or lines shows: none of them can hold what a person wrote."""
 
-KINDS = {"order_facts": "orders", "order_outcomes": "orders", "line_facts": "order lines", "return_facts": "returns",
-         "exceptions": "exceptions", "parcel_weeks": "parcel weeks"}  # fmt: skip
+KINDS = {"order_facts": "orders", "order_outcomes": "orders", "order_promises": "orders",
+         "line_facts": "order lines", "return_facts": "returns", "exceptions": "exceptions",
+         "parcel_weeks": "parcel weeks"}  # fmt: skip
 
 Only = str
 WHICH = ("counted", "all")
