@@ -23,7 +23,7 @@ FIRST_MONDAY = date(1900, 1, 1)
 MOST_WEEKS = 522
 """Weeks back from a report that a series can reach: ten years."""
 
-MOST_CELLS = 2000
+MOST_CELLS = 1000
 """Cells in a week up to which dimensions are grouped together, since a pair of them is then a short sum."""
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from closeloop.clocks import BUSINESS_HOURS, DUE, local_time_sql
@@ -30,8 +31,13 @@ class DuckEngine:
         self.packed: tuple[str, ...] = ()
 
     def begin(self, source: Source, as_of: datetime) -> None:
-        """Make `local_time(t)`, and `due(t, k)` and `business_hours(a, b)` of the merchant's calendar."""
+        """Make `local_time(t)`, and `due(t, k)` and `business_hours(a, b)` of the merchant's calendar.
+
+        Joins are made as they are written, with the narrower or smaller side last: by its guesses DuckDB would put
+        the wide rows of shipments and orders into hash tables, which costs a quarter more.
+        """
         self.con.execute(f"SET TimeZone = '{source.timezone}'")
+        self.con.execute("SET disabled_optimizers = 'build_side_probe_side'")
         self.con.execute(f"CREATE OR REPLACE TEMP MACRO local_time(t) AS ({local_time_sql(source.timezone, as_of)})")
         self.con.execute(f"CREATE OR REPLACE TEMP MACRO row_key(x) AS ({self.key_sql()})")
         self.con.execute(f"CREATE OR REPLACE TEMP MACRO due(t, k) AS ({DUE})")
@@ -40,8 +46,8 @@ class DuckEngine:
     def key_sql(self) -> str:
         """Return a number of 64 bits for a text; the text itself should two orders or parcels share a number."""
         for table, column in (("orders", "order_id"), ("shipments", "shipment_id")):
-            shared = f"SELECT count(*) <> count(DISTINCT hash({column})) FROM store.{table}"
-            if self.con.execute(shared).fetchall() == [(True,)]:
+            keys = np.sort(self.con.execute(f"SELECT hash({column}) AS key FROM store.{table}").fetchnumpy()["key"])
+            if np.any(keys[1:] == keys[:-1]):
                 return "x"
         return "CASE WHEN x IS NOT NULL THEN hash(x) END"
 

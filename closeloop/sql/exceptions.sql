@@ -42,6 +42,6 @@ select
     parcels.order_id, parcels.order_key, parcels.carrier, parcels.service, parcels.warehouse, parcels.zone, parcels.region,
     parcels.state, parcels.package_type, parcels.weight_band, parcels.channel, parcels.complexity, parcels.weekday,
     parcels.cutoff, parcels.lane
-from every
-join parcel_facts as parcels on parcels.shipment_key = every.shipment_key
+from parcel_facts as parcels
+join every on every.shipment_key = parcels.shipment_key
 left join tickets on tickets.order_key = parcels.order_key and tickets.first_ticket_at >= every.opened_at

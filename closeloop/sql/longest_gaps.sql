@@ -15,8 +15,8 @@ from (
             + case when till.working then (epoch(scans.next_at) - epoch(date_trunc('day', scans.next_at))) / 3600.0 else 0 end
             - case when since.working then (epoch(scans.occurred_at) - epoch(date_trunc('day', scans.occurred_at))) / 3600.0
                    else 0 end as hours
-    from scans_in_order as scans
-    join parcel_facts as parcels on parcels.shipment_key = scans.shipment_key
+    from parcel_facts as parcels
+    join scans_in_order as scans on scans.shipment_key = parcels.shipment_key
     join days as since on since.day = scans.occurred_at::date
     join days as till on till.day = scans.next_at::date
     where (parcels.ended_at is null or scans.occurred_at < parcels.ended_at)
