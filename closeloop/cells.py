@@ -23,7 +23,7 @@ FIRST_MONDAY = date(1900, 1, 1)
 MOST_WEEKS = 522
 """Weeks back from a report that a series can reach: ten years."""
 
-MOST_CELLS = 2000
+MOST_CELLS = 1000
 """Cells in a week up to which dimensions are grouped together, since a pair of them is then a short sum."""
 
 
@@ -39,33 +39,44 @@ class Sums:
 
 @dataclass(frozen=True)
 class Group:
-    """Sums by some dimensions and week: the number of each row's value of a dimension, its week, and its sums."""
+    """Sums by some dimensions and week: arrays with an axis for each dimension and one for weeks, the newest last."""
 
-    numbers: Mapping[str, Ints]
-    week: Ints
+    dims: tuple[str, ...]
     sums: Mapping[str, Floats]
 
     @property
-    def dims(self) -> tuple[str, ...]:
-        """The dimensions that are told apart."""
-        return tuple(self.numbers)
+    def size(self) -> int:
+        """How many cells there are."""
+        return next(iter(self.sums.values())).size
+
+    def rolled(self, fixed: tuple[str, ...], name: str) -> Floats:
+        """Return a sum by the values of some of the dimensions, in that order, and by week: one row a slice."""
+        others = tuple(i for i, dim in enumerate(self.dims) if dim not in fixed)
+        kept = [dim for dim in self.dims if dim in fixed]
+        sums = self.sums[name].sum(axis=others)
+        return sums.transpose([*(kept.index(dim) for dim in fixed), len(fixed)]).reshape(-1, sums.shape[-1])
 
 
 @dataclass(frozen=True)
 class Cells:
-    """What one pass over a view found: the values of each dimension, sums by group, and each metric's columns."""
+    """What one pass over a view found: the values of each dimension, sums by group, and each metric's columns.
+
+    Weeks are numbered; `newest` is the last that the groups have.
+    """
 
     values: Mapping[str, tuple[str, ...]]
     groups: tuple[Group, ...]
     columns: tuple[Sums, ...]
+    newest: int
 
     def weekly(self, column: str) -> pd.Series:
         """Return one sum of the whole merchant by the number of the week."""
-        return pd.Series(self.groups[0].sums[column]).groupby(self.groups[0].week).sum()
+        sums = self.groups[0].rolled((), column)[0]
+        return pd.Series(sums, index=range(self.newest - len(sums) + 1, self.newest + 1))
 
     def telling(self, fixed: tuple[str, ...]) -> Group:
         """Return the smallest group that tells some dimensions apart."""
-        return min((g for g in self.groups if set(fixed) <= set(g.dims)), key=lambda group: len(group.week))
+        return min((g for g in self.groups if set(fixed) <= set(g.dims)), key=lambda group: group.size)
 
 
 def collect(engine: Engine, metrics: Sequence[Metric], groups: tuple[tuple[str, ...], ...], until: date) -> Cells:
@@ -84,25 +95,37 @@ def collect(engine: Engine, metrics: Sequence[Metric], groups: tuple[tuple[str, 
         f" WHERE ({rows}) AND {one.at} >= TIMESTAMP '{until - timedelta(weeks=MOST_WEEKS)}'"
         f" AND {one.at} < TIMESTAMP '{until}') AS dated GROUP BY GROUPING SETS ({by})"
     )
-    return _grouped(frame, dims, groups, sums)
+    return _grouped(frame, dims, groups, sums, week_number(until) - 1)
 
 
 def _grouped(
-    frame: pd.DataFrame, dims: tuple[str, ...], groups: tuple[tuple[str, ...], ...], columns: tuple[Sums, ...]
+    frame: pd.DataFrame,
+    dims: tuple[str, ...],
+    groups: tuple[tuple[str, ...], ...],
+    columns: tuple[Sums, ...],
+    newest: int,
 ) -> Cells:
-    """Sort the rows of a frame by the group that they belong to, with numbers for the values of dimensions."""
+    """Sort the rows of a frame by the group that they belong to, and put their sums where their cells are."""
     told = {dim: frame[dim].astype("category").cat for dim in dims}
-    numbers = {dim: np.asarray(one.codes, dtype=np.int_) for dim, one in told.items()}
+    values = {dim: tuple(str(value) for value in one.categories) for dim, one in told.items()}
     grouped, week = frame["grouped"].to_numpy(), frame["week_no"].to_numpy(dtype=np.int_)
-    sums = {name: frame[name].fillna(0).to_numpy(dtype=np.float64) for name in frame if str(name).startswith("sum")}
+    sums = {
+        str(name): frame[name].fillna(0).to_numpy(dtype=np.float64) for name in frame if str(name).startswith("sum")
+    }
+    oldest = int(week.min(initial=newest))
     made: list[Group] = []
     for group in groups:
         rows = np.flatnonzero(grouped == _grouping(dims, group))
-        made.append(
-            Group({dim: numbers[dim][rows] for dim in group}, week[rows], {n: s[rows] for n, s in sums.items()})  # type: ignore[misc]
-        )
-    values = {dim: tuple(str(value) for value in one.categories) for dim, one in told.items()}
-    return Cells(values, tuple(made), columns)
+        at = (*(np.asarray(told[dim].codes, dtype=np.int_)[rows] for dim in group), week[rows] - oldest)
+        shape = (*(len(values[dim]) for dim in group), newest - oldest + 1)
+        made.append(Group(group, {name: _placed(one[rows], at, shape) for name, one in sums.items()}))
+    return Cells(values, tuple(made), columns, newest)
+
+
+def _placed(sums: Floats, at: tuple[Ints, ...], shape: tuple[int, ...]) -> Floats:
+    dense = np.zeros(shape)
+    dense[at] = sums
+    return dense
 
 
 def _sums(metric: Metric, columns: dict[str, str]) -> Sums:
@@ -153,46 +176,33 @@ def roll_up(
 ) -> list[tuple[list[Slice], tuple[Floats, ...]]]:
     """Return for each metric its slices by some dimensions, and their bad, squares and total by week of its span."""
     group = cells.telling(fixed)
-    key = np.zeros(len(group.week), dtype=np.int_)
-    for dim in fixed:
-        key = key * len(cells.values[dim]) + group.numbers[dim]
-    keys = math.prod(len(cells.values[dim]) for dim in fixed)
-    slices: dict[int, Slice] = {}
     made: list[tuple[list[Slice], tuple[Floats, ...]]] = []
     for columns, weeks in zip(cells.columns, spans, strict=True):
-        here = np.flatnonzero(np.bincount(key, group.sums[columns.n], keys) > 0)
-        for number in here.tolist():
-            slices[number] = slices.get(number) or _slice(cells, fixed, number)
-        dense = _dense(group, key, keys, weeks, (columns.bad, columns.squares, columns.total))
-        made.append(([slices[number] for number in here.tolist()], tuple(sums[here] for sums in dense)))
+        rolled = {
+            name: group.rolled(fixed, name) for name in {columns.n, columns.bad, columns.squares, columns.total}
+        }
+        slices, rows = _slices(cells, fixed, np.flatnonzero(rolled[columns.n].any(axis=1)))
+        first = rolled[columns.n].shape[1] - len(weeks)
+        sums = tuple(rolled[name][rows, first:] for name in (columns.bad, columns.squares, columns.total))
+        made.append((slices, sums))
     return made
 
 
-def _dense(group: Group, key: Ints, keys: int, weeks: tuple[date, ...], names: Sequence[str]) -> tuple[Floats, ...]:
-    """Sum columns by key and week of a span; the same column is summed once."""
-    if not weeks:
-        return tuple(np.zeros((keys, 0)) for _ in names)
-    column = group.week - (weeks[0] - FIRST_MONDAY).days // 7
-    inside = np.flatnonzero((column >= 0) & (column < len(weeks)))
-    at = key[inside] * len(weeks) + column[inside]
-    once = {
-        name: np.bincount(at, group.sums[name][inside], keys * len(weeks))
-        .astype(np.float64)
-        .reshape(keys, len(weeks))
-        for name in dict.fromkeys(names)
-    }
-    return tuple(once[name] for name in names)
-
-
-def _slice(cells: Cells, fixed: tuple[str, ...], number: int) -> Slice:
-    """Return the slice that a key stands for: the numbers of its values, the last dimension first."""
-    where: list[tuple[str, str]] = []
-    for dim in reversed(fixed):
-        number, value = divmod(number, len(cells.values[dim]))
-        where.append((dim, cells.values[dim][value]))
-    return Slice.of(where)
+def _slices(cells: Cells, fixed: tuple[str, ...], rows: Ints) -> tuple[list[Slice], list[int]]:
+    """Return the slices that some rows stand for, in the order of their values, and these rows in that order."""
+    if not fixed:
+        return [Slice() for _ in rows], rows.tolist()
+    places = np.unravel_index(rows, [len(cells.values[dim]) for dim in fixed])
+    texts = ([cells.values[dim][i] for i in place.tolist()] for dim, place in zip(fixed, places, strict=True))
+    told = sorted(zip(*texts, rows.tolist(), strict=True))
+    return [Slice.of(zip(fixed, values, strict=False)) for *values, _ in told], [row for *_, row in told]
 
 
 def week_of(number: int) -> date:
     """Return the Monday of a numbered week."""
     return FIRST_MONDAY + timedelta(weeks=int(number))
+
+
+def week_number(monday: date) -> int:
+    """Return the number of a week."""
+    return (monday - FIRST_MONDAY).days // 7

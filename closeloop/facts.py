@@ -29,11 +29,12 @@ BASE_PARCELS = 30
 LISTS = ("regions", "postal", "services")
 """What the package knows: regions of states, states of postal areas, classes of carriers' services."""
 
-KEPT = ("seen", "watched_events", "scans", "parcels", "order_facts", "ways", "parcel_facts", "exceptions",
-        "late_chances")  # fmt: skip
+KEPT = (
+    "seen", "watched_events", "parcels", "order_facts", "ways", "parcel_facts", "exceptions", "late_chances",
+)  # fmt: skip
 """Fact tables that are worked out once."""
 
-FORGOTTEN = {"scans": ("seen",), "parcels": ("scans",), "parcel_facts": ("parcels", "ways")}
+FORGOTTEN = {"parcels": ("seen",), "parcel_facts": ("parcels", "ways")}
 """Those that are needed no more once another is made."""
 
 NAMED = ("coded_events", "named_events", "named_returns")

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from closeloop.cells import FIRST_MONDAY, MOST_WEEKS, Cells, Floats, Group, Ints, plan
+from closeloop.cells import MOST_WEEKS, Cells, Floats, Group, Ints, plan, week_number
 from closeloop.model import Metric
 from closeloop.row_plan import SKIPPED, Clock, Plan, columns_of
 
@@ -46,12 +46,6 @@ class Names:
         for code in np.flatnonzero(np.bincount(codes, minlength=len(names))):
             lookup[code] = self.known.setdefault(str(names[code]), len(self.known))
         return lookup[codes]
-
-    def ranks(self) -> Ints:
-        """Return the place of each number's value in the alphabet."""
-        ranks = np.empty(len(self.known), dtype=np.int_)
-        ranks[np.argsort(np.array(list(self.known), dtype=object))] = np.arange(len(self.known))
-        return ranks
 
 
 @dataclass
@@ -146,11 +140,11 @@ def collect(
             _add(ready, todo, sizes, total)
     totals = totals or _empty(todo, wanted, dict.fromkeys(todo.dims, 0))
     for total in totals:
-        total.sums[..., SKIPPED] = 0
         for name, place in todo.places.items():
             total.sums[place] /= parts.get(name, 1)
+    values = {dim: tuple(one.known) for dim, one in names.items()}
     return [
-        (metrics, _cells(todo, clock, names, [total for total in totals if clock in total.clocks], until))
+        (metrics, _cells(todo, clock, values, [total for total in totals if clock in total.clocks], until))
         for clock, metrics in todo.metrics.items()
     ]
 
@@ -235,18 +229,13 @@ def _parts(kind: Any) -> int:
     return 10**kind.scale if pa.types.is_decimal(kind) and kind.precision <= WHOLE_DIGITS else 1
 
 
-def _cells(todo: Plan, clock: Clock, names: Mapping[str, Names], totals: list[Totals], until: date) -> Cells:
-    """Return the cells of one clock that have rows, with the values of each dimension in their order."""
-    values = {dim: tuple(sorted(one.known)) for dim, one in names.items()}
-    ranks = {dim: one.ranks() for dim, one in names.items()}
-    newest = (until - FIRST_MONDAY).days // 7 - 1
+def _cells(
+    todo: Plan, clock: Clock, values: Mapping[str, tuple[str, ...]], totals: list[Totals], until: date
+) -> Cells:
+    """Return what one clock has of the totals, without the rows that do not count, and with the newest week last."""
     own = (todo.weeks[clock], *todo.sums[clock].values())
-    groups: list[Group] = []
-    for total in totals:
-        flat = total.sums.reshape(total.columns, -1)
-        at = np.flatnonzero(flat[todo.places[own[0]]])
-        *places, week = np.unravel_index(at, total.shape)
-        numbers = {dim: ranks[dim][place] for dim, place in zip(total.dims, places, strict=True)}
-        sums = {name: flat[todo.places[name]][at] for name in own}
-        groups.append(Group(numbers, newest + 1 + SKIPPED - week, sums))
-    return Cells(values, tuple(groups), tuple(columns_of(todo, clock, metric) for metric in todo.metrics[clock]))
+    groups = tuple(
+        Group(total.dims, {name: total.sums[todo.places[name], ..., :SKIPPED:-1] for name in own}) for total in totals
+    )
+    columns = tuple(columns_of(todo, clock, metric) for metric in todo.metrics[clock])
+    return Cells(values, groups, columns, week_number(until) - 1)

@@ -34,7 +34,7 @@ from (
                 bit_or(((marks >> 5) << 60) | ((marks & 1) << (((epoch_us(occurred_at) >> 34) + 1200000000) % 60)::int))
                     as bits
             from (
-                select row_key(shipment_id) as shipment_key, occurred_at, cast(marks as bigint) as marks
+                select row_key(shipment_id) as shipment_key, occurred_at, marks
                 from coded_events
             ) as marked
             where occurred_at is not null
