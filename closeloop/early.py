@@ -8,12 +8,11 @@ from datetime import date, timedelta
 import duckdb
 import numpy as np
 
-from closeloop import cube, metrics, promises
+from closeloop import cube, metrics
 from closeloop.days_off import days_off
 from closeloop.leaves import Leaves
 from closeloop.model import Metric, Pattern
-from closeloop.patterns import scan_week
-from closeloop.problems import one_problem_once
+from closeloop.patterns import scan_week, shown
 from closeloop.strains import strain_of
 
 QUICK_DAYS = 0.5
@@ -44,10 +43,9 @@ def alarms(con: duckdb.DuckDBPyConnection, day: date) -> tuple[Pattern, ...]:
     strains = {series.metric.id: strain_of(series.until(week)) for series in moved.series}
     leaves: dict[str, Leaves] = {}
     found, _ = scan_week(con, moved, week, strains, leaves, Q_DAILY)
-    kept, waiting = days_off(con).split(promises.broken(con, (_moved_back(pattern, ahead) for pattern in found)))
     rows = {name: replace(one, week=one.week - np.timedelta64(ahead.days, "D")) for name, one in leaves.items()}
-    once = (*one_problem_once(kept, rows), *one_problem_once(waiting, rows))
-    return tuple(p for p in once if p.onset >= day - timedelta(days=NEW_DAYS))
+    once, waiting = shown(con, days_off(con), (_moved_back(pattern, ahead) for pattern in found), rows)
+    return tuple(p for p in (*once, *waiting) if p.onset >= day - timedelta(days=NEW_DAYS))
 
 
 def _is_quick(metric: Metric) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -13,7 +13,7 @@ import numpy as np
 from closeloop import promises
 from closeloop.cells import FIRST_MONDAY
 from closeloop.cube import Cube, Series
-from closeloop.days_off import days_off
+from closeloop.days_off import DaysOff, days_off
 from closeloop.leaves import Leaves
 from closeloop.model import Change, Estimate, Metric, Pattern, Point, Slice
 from closeloop.problems import LONGEST_DRIFT, identified, one_delay, one_problem_once, one_spell
@@ -63,13 +63,20 @@ def find(con: duckdb.DuckDBPyConnection, cube: Cube, changes: Sequence[Change] =
         week = cube.week - timedelta(weeks=back)
         new, tests = scan_week(con, cube, week, strains, leaves)
         each = not_mended(cube, week, [*new, *_still_up(cube, week, each, new)], changes)
-        each = promises.broken(con, each)
-        kept, waiting = off.split(each)
-        patterns = identified(one_problem_once(kept, leaves), before)
+        once, waiting = shown(con, off, each, leaves)
+        patterns = identified(once, before)
         names = {pattern.id for pattern in patterns}
         resolved = tuple(replace(p, status="resolved") for p in before if p.id not in names)
         before = patterns
-    return Found(before, resolved, tests, tuple(one_problem_once(waiting, leaves)))
+    return Found(before, resolved, tests, tuple(waiting))
+
+
+def shown(
+    con: duckdb.DuckDBPyConnection, off: DaysOff, rises: Iterable[Pattern], leaves: dict[str, Leaves]
+) -> tuple[list[Pattern], list[Pattern]]:
+    """Return each problem of a week once, and apart from them what a day off alone may have made."""
+    kept, waiting = off.split(promises.broken(con, rises))
+    return one_problem_once(kept, leaves), one_problem_once(waiting, leaves)
 
 
 def _still_up(cube: Cube, week: date, before: Sequence[Pattern], now: Sequence[Pattern]) -> list[Pattern]:
@@ -139,7 +146,7 @@ def scan_week(
 ) -> tuple[list[Pattern], int]:
     """Return what rose at the end of one week, in each metric for itself, the surest first, and the tests made.
 
-    Nothing is folded or held back yet: see `problems.one_problem_once` and `days_off`.
+    Nothing is folded or held back yet: see `shown`.
     """
     finals = [s.until(week) for s in cube.series if s.metric.scanned]
     large = [large_enough(series) for series in finals if series.weeks]

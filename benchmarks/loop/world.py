@@ -17,7 +17,6 @@ from closeloop.cube import Cube
 from closeloop.days_off import days_off
 from closeloop.leaves import Leaves
 from closeloop.model import Change, Pattern, stable_id
-from closeloop.problems import one_problem_once
 from closeloop.simulate import Scenario
 from closeloop.slices import Slice
 from closeloop.sources import source
@@ -44,8 +43,8 @@ class World:
         """What stands out in a week beside the changes made so far, named."""
         strains = {metric: replace(strain, changes=tuple(made)) for metric, strain in self.strains.items()}
         rises, _ = patterns.scan_week(self.con, seen, seen.week, strains, self.leaves)
-        kept, _ = days_off(self.con).split(patterns.not_mended(seen, seen.week, rises, made))
-        found = one_problem_once(kept, self.leaves)
+        rises = patterns.not_mended(seen, seen.week, rises, made)
+        found, _ = patterns.shown(self.con, days_off(self.con), rises, self.leaves)
         return [replace(p, id=stable_id("P", p.metric, p.slice), first_seen=seen.week) for p in found]
 
     def bad(self, metric: str) -> npt.NDArray[np.float64]:
