@@ -35,11 +35,14 @@ LEAD = "on_time_delivery"
 
 
 def kpis(con: duckdb.DuckDBPyConnection, cube: Cube) -> tuple[Kpi, ...]:
-    """Return each metric's newest final week beside its own past: the lead first, then what is not normal."""
+    """Return each metric's newest final week beside its own past: the lead first, then what is not normal.
+
+    What is foreseen only is left out: what came of it stands beside it.
+    """
     found = [
         _price(con, series) if series.metric.kind == "index" else _kpi(series)
         for series in cube.series
-        if series.metric in metrics.WEEKLY
+        if series.metric in metrics.WEEKLY and not series.metric.foreseen
     ]
     return tuple(sorted(found, key=lambda kpi: (kpi.metric != LEAD, kpi.state == "normal")))
 

@@ -161,7 +161,7 @@ def with_cells(path: Path, **cells: str) -> Path:
         ({"settling_days": "-3"}, "row 2, settling_days: '-3'; write a whole number such as 14"),
         ({"settling_days": "9" * 5000}, "999'; write a whole number such as 14, at most 365"),
         ({"kind": "magic"}, "row 2, kind: 'magic'; allowed: automation_condition"),
-        ({"metric": "lateness"}, "row 2, metric: unknown metric 'lateness'; known: ready_to_label"),
+        ({"metric": "lateness"}, "row 2, metric: unknown metric 'lateness'; known: short_promise"),
         ({"placebo_metric": "x"}, "row 2, placebo_metric: unknown metric 'x'"),
         ({"scope": "web"}, "row 2, scope: slice 'web': each condition is 'dimension = value'"),
         ({"scope": "carrier = UPS"}, "row 2, scope: 'carrier' is not a dimension of ready_to_label; it has: channel"),
