@@ -44,7 +44,7 @@ SUITE: dict[str, Bench] = {
     "localise": Bench("localise/run.py", "S L C D incident --cubes 40 --seed 20000", "incident --cubes 2"),
     "cubes": Bench("cubes/run.py", "--cubes 40 --seed 41000", "--cubes 2 --seed 1 --alone --sizes 30k"),
     "patterns": Bench(
-        "patterns/run.py", "--seeds 67000 67106 --to .closeloop/patterns.jsonl", "--seeds 3007 3008 --orders 300"
+        "patterns/run.py", "--seeds 68000 68106 --to .closeloop/patterns.jsonl", "--seeds 3007 3008 --orders 300"
     ),
     "report": Bench("report/run.py", "--orders 300 --rounds 2", "--weeks 14 --orders 40 --rounds 1"),
     "page": Bench("page/run.py", "--weeks 40 --orders 5000", "--weeks 14 --orders 40"),
