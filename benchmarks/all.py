@@ -52,7 +52,7 @@ SUITE: dict[str, Bench] = {
     "endurance": Bench("endurance/run.py", "--orders 60 --every 52 --whole", "--orders 40 --weeks 4 --every 3"),
     "loop": Bench(
         "loop/run.py",
-        "--merchants 18 --seed 32000 --to .closeloop/loop.jsonl",
+        "--merchants 100 --seed 35000 --to .closeloop/loop.jsonl",
         "--merchants 1 --seed 51 --orders 150 --weeks 6 --to {folder}/loop.jsonl --picture {folder}/loop.svg",
     ),
     "scale": Bench("scale/run.py", "--millions 1", "{folder}/scale --millions 0.002 --held 2000"),
