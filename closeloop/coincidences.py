@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from closeloop.days_off import days_off
 from closeloop.model import Coincidence, Pattern, Slice
-from closeloop.stages import filter_sql, span_of
+from closeloop.slices import filter_sql
+from closeloop.stages import span_of
 from closeloop.stats.change_point import EDGE, ChangePoint, change_point
 from closeloop.words import day, number, share
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from closeloop.model import Evidence, Metric, Pattern, Slice
 from closeloop.percent import interval, plus
-from closeloop.stages import filter_sql, final_span
+from closeloop.slices import filter_sql
+from closeloop.stages import final_span
 from closeloop.words import share
 
 Floats = NDArray[np.float64]

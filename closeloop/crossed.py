@@ -11,7 +11,7 @@ import numpy as np
 from closeloop.cells import Floats
 from closeloop.cube import Cube, Series, build
 from closeloop.model import Metric, Slice
-from closeloop.stages import filter_sql
+from closeloop.slices import filter_sql
 
 MOST_DIMS = 3
 """Dimensions that may be crossed: with more, hardly a cell has rows enough to say anything."""

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from closeloop.crossed import check
 from closeloop.model import Estimate, Slice
-from closeloop.slices import EVERYTHING
-from closeloop.stages import filter_sql
+from closeloop.slices import EVERYTHING, filter_sql
 from closeloop.stats.chain_ladder import Ladder, chain_ladder
 
 LAST_AGE = 12

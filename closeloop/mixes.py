@@ -11,7 +11,8 @@ import pandas as pd
 
 from closeloop import prices
 from closeloop.model import Evidence, Metric, Pattern
-from closeloop.stages import filter_sql, final_span, span_of
+from closeloop.slices import filter_sql
+from closeloop.stages import final_span, span_of
 from closeloop.stats.mix_rate import MixRate, kitagawa
 from closeloop.strata import Strata, strata
 from closeloop.words import share

@@ -11,7 +11,8 @@ import pandas as pd
 from closeloop import rates
 from closeloop.model import Estimate, Pattern, Slice
 from closeloop.percent import interval, plus
-from closeloop.stages import filter_sql, span_of
+from closeloop.slices import filter_sql
+from closeloop.stages import span_of
 from closeloop.words import excess, share
 
 MATCHED = 0.3

@@ -11,8 +11,8 @@ import pandas as pd
 from closeloop.comparisons import Shift, moved, shifts
 from closeloop.cube import NESTED
 from closeloop.model import Evidence, Metric, Pattern, Slice
-from closeloop.slices import UNNAMED
-from closeloop.stages import filter_sql, final_span
+from closeloop.slices import UNNAMED, filter_sql
+from closeloop.stages import final_span
 from closeloop.stats import localise_rates
 from closeloop.stats.localise import Changed, Search
 

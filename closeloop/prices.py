@@ -12,8 +12,7 @@ import pandas as pd
 from closeloop.crossed import check
 from closeloop.cube import Series
 from closeloop.model import Estimate, Slice
-from closeloop.slices import EVERYTHING
-from closeloop.stages import filter_sql
+from closeloop.slices import EVERYTHING, filter_sql
 from closeloop.stats.index_numbers import PriceIndex, price_index, with_interval
 from closeloop.words import share
 

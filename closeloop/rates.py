@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from closeloop.crossed import check
 from closeloop.model import Estimate, Slice
-from closeloop.stages import filter_sql
+from closeloop.slices import filter_sql
 
 Floats = NDArray[np.float64]
 

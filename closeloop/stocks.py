@@ -9,8 +9,7 @@ import duckdb
 
 from closeloop.crossed import check
 from closeloop.model import Slice, StockMetric
-from closeloop.slices import EVERYTHING
-from closeloop.stages import filter_sql
+from closeloop.slices import EVERYTHING, filter_sql
 
 YOUNG, OLD = 1, 3
 """Days of waiting that part a backlog in three."""

@@ -10,8 +10,7 @@ import pandas as pd
 
 from closeloop.crossed import check
 from closeloop.model import Slice, TimeMetric
-from closeloop.slices import EVERYTHING
-from closeloop.stages import filter_sql
+from closeloop.slices import EVERYTHING, filter_sql
 from closeloop.stats.survival import Curve, Quantile, incidence, kaplan_meier, quantile
 
 QUANTILES = (0.5, 0.85, 0.9, 0.95)

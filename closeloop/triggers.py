@@ -13,8 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 from closeloop import crossed
 from closeloop.model import Estimate, Slice
 from closeloop.segments import Segment
-from closeloop.slices import EVERYTHING
-from closeloop.stages import filter_sql
+from closeloop.slices import EVERYTHING, filter_sql
 
 Waiting = Literal["label", "first scan", "next scan", "destination"]
 Clock = Literal["business", "calendar"]

@@ -10,8 +10,7 @@ from scipy.stats import chi2
 
 from closeloop.comparisons import Shift, moved, shifts
 from closeloop.model import Evidence, Metric, Pattern
-from closeloop.slices import UNNAMED, Slice
-from closeloop.stages import filter_sql
+from closeloop.slices import UNNAMED, Slice, filter_sql
 
 ALPHA = 0.01
 """The chance, over all dimensions together, of calling an even rise uneven."""
